@@ -1,0 +1,70 @@
+# velbo_test(NAME <name> SOURCES <file>... [LABELS <label>...] [TIMEOUT <seconds>] [LIBRARIES <target>...]
+#            [ENVIRONMENT <NAME=value>...])
+#
+# One GoogleTest program, <name>_test, linked with velbo's objects (so that it may use what the library hides); each of
+# its cases is one ctest test, <name>.<Suite>.<Case>, so that a skip shows with its reason.  Cases are run each in a process of its own.
+#
+# LABELS (default: unit)
+#   unit         quick, deterministic: also run under the address and undefined-behaviour sanitizers
+#   threads      uses threads: also run under the thread sanitizer
+#   statistical  checks a random quantity, with a stated false-alarm rate
+#   slow         more than a few seconds
+#   gpu          does something more where there is a GPU; skips its part elsewhere
+#   install      installs velbo somewhere and uses it from there
+#   fuzz         feeds nonsense to a parser
+#
+# Given to the sources: VELBO_TEST_DATA_DIR (tests/data); VELBO_SHARED_DATA_DIR (larger data beside the clone, which
+# may be absent: skip visibly); VELBO_CLI (the program, for tests that run it); VELBO_TEST_TMP (a folder to write into).
+function(velbo_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LABELS;LIBRARIES;ENVIRONMENT")
+  if(NOT arg_NAME OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "velbo_test(NAME <name> SOURCES <file>... [LABELS ...] [TIMEOUT s] [LIBRARIES ...])")
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+
+  set(target ${arg_NAME}_test)
+  add_executable(${target} ${arg_SOURCES})
+  velbo_internal_target(${target})
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  target_link_libraries(${target} PRIVATE velbo_objects GTest::gmock GTest::gtest_main ${arg_LIBRARIES})
+  set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/${arg_NAME}")
+  file(MAKE_DIRECTORY "${scratch}")
+  target_compile_definitions(
+    ${target}
+    PRIVATE VELBO_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
+            VELBO_SHARED_DATA_DIR="${PROJECT_SOURCE_DIR}/../shared/data"
+            VELBO_CLI="${PROJECT_BINARY_DIR}/bin/velbo${CMAKE_EXECUTABLE_SUFFIX}"
+            VELBO_TEST_TMP="${scratch}")
+  # In tests/, so that the CUDA plugin is in ../lib, where the loader looks.
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  if(TARGET velbo_cuda)
+    add_dependencies(${target} velbo_cuda)
+  endif()
+
+  # A list inside a list: CTest takes labels apart at the semicolon only if it survives this far.
+  string(REPLACE ";" "\\;" labels "${arg_LABELS}")
+  set(properties LABELS "${labels}" TIMEOUT ${arg_TIMEOUT})
+  if(arg_ENVIRONMENT)
+    string(REPLACE ";" "\\;" environment "${arg_ENVIRONMENT}")
+    list(APPEND properties ENVIRONMENT "${environment}")
+  endif()
+  gtest_discover_tests(
+    ${target}
+    DISCOVERY_MODE PRE_TEST
+    DISCOVERY_TIMEOUT 60
+    TEST_PREFIX "${arg_NAME}."
+    PROPERTIES ${properties})
+
+  # velbo_tests_<label> builds what carries the label and nothing else; the sanitizer builds need no more.
+  foreach(label IN LISTS arg_LABELS)
+    if(NOT TARGET velbo_tests_${label})
+      add_custom_target(velbo_tests_${label})
+    endif()
+    add_dependencies(velbo_tests_${label} ${target})
+  endforeach()
+endfunction()

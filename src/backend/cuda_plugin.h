@@ -1,0 +1,41 @@
+// backend/cuda_plugin.h - the boundary between libvelbo and its CUDA plugin, libvelbo_cuda.so.
+//
+// The plugin exports one function, velbo_cuda_plugin(), that returns a table of function pointers.  Everything in the
+// table is plain C: the two sides share pointers, sizes and streams, and neither throws into the other nor frees what
+// the other allocated.  No CUDA header is needed to include this file.
+#pragma once
+#include <cstdint>
+
+extern "C" {
+
+// Raise it with every change of what follows.  The plugin and the library are built together; this number only tells
+// apart files of two installations that were mixed up.
+#define VELBO_CUDA_PLUGIN_ABI 1u
+
+// Of one device.
+typedef struct VelboCudaDeviceInfo {
+  char name[256];  // zero-terminated
+  int64_t memory_bytes;
+  int32_t compute_major;
+  int32_t compute_minor;
+  int32_t multiprocessors;
+  int32_t has_code;  // 1: the plugin holds code that this device can run
+  char code_for[128];  // the compute capabilities that the plugin holds code for, "9.0" or "7.5, 8.0"
+} VelboCudaDeviceInfo;
+
+// Functions return 0, or a cudaError_t whose text last_reason() then gives (of this thread, until its next call).
+typedef struct VelboCudaPlugin {
+  uint32_t abi;          // VELBO_CUDA_PLUGIN_ABI; this field and the next stay the first two for ever
+  uint32_t table_bytes;  // sizeof(VelboCudaPlugin), against a change that forgot to raise the number
+
+  int (*device_count)(int* count);                              // *count is 0 on failure
+  int (*device_info)(int index, VelboCudaDeviceInfo* info);     // 0 <= index < device_count
+  const char* (*last_reason)(void);                             // "" if the last call succeeded; never null
+} VelboCudaPlugin;
+
+typedef const VelboCudaPlugin* (*VelboCudaPluginFunction)(void);
+
+}  // extern "C"
+
+// The exported function's name.
+#define VELBO_CUDA_PLUGIN_SYMBOL "velbo_cuda_plugin"
