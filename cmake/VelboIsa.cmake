@@ -10,9 +10,11 @@ set(velbo_isa_levels v1)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
   list(APPEND velbo_isa_levels v3 v4)
   set(velbo_isa_flags_v1 -march=x86-64)
-  set(velbo_isa_flags_v3 -march=x86-64-v3)
+  # These loops may fuse: their sums are compared by tolerance across levels, and what must have the same bits on every
+  # level (normals) is written so that fusing changes nothing (math/normal.h).
+  set(velbo_isa_flags_v3 -march=x86-64-v3 -ffp-contract=fast)
   # Compilers default to 256 bits for v4, for the sake of chips from 2017 that slowed down at 512.
-  set(velbo_isa_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512)
+  set(velbo_isa_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512 -ffp-contract=fast)
 endif()
 
 function(velbo_isa_sources)

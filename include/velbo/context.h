@@ -1,0 +1,32 @@
+// velbo/context.h - where work runs: a device and a number of host threads.
+#pragma once
+#include "velbo/device.h"
+#include "velbo/export.h"
+
+namespace velbo {
+
+namespace internal {
+template <class T>
+struct Ops;
+}
+
+// Chosen once a fit and passed down to every operation.  Immutable, cheap to copy, usable from any thread.
+class VELBO_EXPORT Context {
+ public:
+  // threads = 0: as many as the processor has.  Results do not depend on the number.
+  // Throws Error(device) with the reason when the device cannot be used, Error(argument) for threads < 0.
+  explicit Context(Device device = {}, int threads = 0);
+
+  [[nodiscard]] Device device() const noexcept { return device_; }
+  [[nodiscard]] int threads() const noexcept { return threads_; }
+
+  // The device's operations, for T = float or double; src/backend/ops.h says what is in it.
+  template <class T>
+  [[nodiscard]] const internal::Ops<T>& ops() const;
+
+ private:
+  Device device_;
+  int threads_ = 1;
+};
+
+}  // namespace velbo

@@ -1,0 +1,128 @@
+// velbo/fit.h - fitting: one loop for every engine, what it may be told, and what it answers.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "velbo/context.h"
+#include "velbo/export.h"
+#include "velbo/family.h"
+#include "velbo/glm.h"
+#include "velbo/posterior.h"
+
+namespace velbo {
+
+enum class EngineKind { automatic, newton };
+VELBO_EXPORT std::string_view name(EngineKind kind) noexcept;
+VELBO_EXPORT EngineKind parse_engine(std::string_view text);
+
+// Type of the data and of per-row arithmetic; sums over rows and everything reported are double.
+enum class Scalar { automatic, float32, float64 };
+VELBO_EXPORT std::string_view name(Scalar scalar) noexcept;  // "auto", "float", "double"
+VELBO_EXPORT Scalar parse_scalar(std::string_view text);
+
+// How a fit ended.  A limit is never success.
+enum class Status { converged, max_steps, max_seconds, diverged, interrupted };
+VELBO_EXPORT std::string_view name(Status status) noexcept;
+
+enum class Verdict { good, usable, unreliable };
+VELBO_EXPORT std::string_view name(Verdict verdict) noexcept;
+
+// Where a running fit is; given to the progress callback after every step.
+struct StepReport {
+  std::int64_t step = 0;
+  double elbo = 0;      // of the last evaluated point; NaN before there is one
+  double error_sd = 0;  // estimated distance to the optimum, in posterior standard deviations; infinity before it is known
+  double seconds = 0;   // since the fit started
+  std::string_view stage;  // e.g. "1 % of the rows", "all rows"
+  double progress = 0;     // 0 .. 1 on the way to the tolerance, for a bar; an estimate
+};
+
+struct FitOptions {
+  EngineKind engine = EngineKind::automatic;
+  FamilyKind family = FamilyKind::automatic;  // full rank up to 1,000 latents, mean field beyond
+  double tolerance = 0.02;                    // in posterior standard deviations, > 0
+  std::int64_t max_steps = 1000;              // >= 1
+  double max_seconds = std::numeric_limits<double>::infinity();
+  std::optional<Device> device = {};          // empty: auto
+  int threads = 0;  // 0: all; results do not depend on it
+  Scalar scalar = Scalar::automatic;  // float, but double where float would lose the data's digits
+  std::uint64_t seed = 1;
+  std::int64_t diagnostic_draws = 0;  // iid draws behind k_hat and the corrected moments; 0: 1,000 to 100,000, by cost
+  std::optional<Posterior> init = {};  // warm start: an earlier fit of a model with the same latents
+  // Called after every step; false ends the fit with Status::interrupted, and what has been fitted is returned.
+  std::function<bool(const StepReport&)> progress = {};
+};
+
+// One parameter on the constrained scale.
+struct ParameterSummary {
+  std::string name;
+  double mean = 0, sd = 0, q05 = 0, q25 = 0, q50 = 0, q75 = 0, q95 = 0;
+  // Moments after Pareto-smoothed importance sampling; NaN where k_hat does not allow them.
+  double corrected_mean = std::numeric_limits<double>::quiet_NaN();
+  double corrected_sd = std::numeric_limits<double>::quiet_NaN();
+};
+
+struct VELBO_EXPORT Summary {
+  std::string velbo_version;
+  struct Model {
+    std::string formula, likelihood;
+    bool likelihood_guessed = false;
+    std::int64_t n_rows = 0, n_rows_dropped = 0, n_latents = 0;
+    std::vector<NamedPrior> priors;
+  } model;
+  struct Run {
+    std::string engine, engine_reason, family, family_reason, estimator, device, device_reason, scalar, scalar_reason;
+    int threads = 1;
+    std::uint64_t seed = 1;
+    double tolerance = 0;
+    Status status = Status::diverged;
+    std::string message;
+    std::int64_t steps = 0, gradient_evaluations = 0, rows_read = 0, rejected_steps = 0;
+    double full_passes = 0;  // rows_read / n_rows, of the fit; the diagnosis is not counted
+    struct Seconds {
+      double read = 0, fit = 0, diagnose = 0, total = 0;
+    } seconds;
+  } fit;
+  struct Quality {
+    double elbo = 0, elbo_se = 0;
+    double k_hat = 0, k_hat_se = 0;
+    std::int64_t n_draws = 0;  // behind k_hat
+    double ess = 0;            // effective sample size of the importance weights
+    std::string method;        // "all rows" or how many rows stand for all in k_hat
+    double log_evidence = 0;   // importance-sampling estimate: elbo <= log evidence; NaN where a prior is improper
+    double error_sd = 0;
+    Verdict verdict = Verdict::unreliable;
+    std::string advice;
+  } quality;
+  std::vector<std::string> warnings;
+  std::vector<ParameterSummary> parameters;
+
+  [[nodiscard]] bool converged() const noexcept { return fit.status == Status::converged; }
+  // One line: status, verdict, ELBO.
+  [[nodiscard]] std::string brief_report() const;
+  // The table and the verdict, as the program prints them.
+  [[nodiscard]] std::string full_report() const;
+  // Schema 1, as docs/ describes it; numbers that are not finite are null.
+  [[nodiscard]] std::string to_json() const;
+  static Summary from_json(std::string_view text);  // throws Error(file)
+};
+
+struct VELBO_EXPORT Fit {
+  Summary summary;
+  Posterior posterior;
+  // The posterior's file with the summary inside.
+  void save(const std::string& path) const;
+};
+
+// Fits the model.  Deterministic: the same bits for the same model, options and instruction set, whatever the threads.
+// A fit that does not converge is not an error: the status says so.  Throws Error(argument) for options that make no
+// sense together, Error(device), Error(memory).
+VELBO_EXPORT Fit fit(const Glm& model, const FitOptions& options = {});
+
+}  // namespace velbo

@@ -1,0 +1,105 @@
+// velbo/glm.h - generalised linear models: an outcome, a linear predictor, priors.
+//
+//   y_n ~ likelihood(eta_n),  eta_n = x_n' beta + offset_n
+//   beta_j ~ prior, and for the Gaussian likelihood sigma ~ prior_sigma
+//
+// The latents are z = (beta_1 .. beta_D [, log sigma]), unconstrained; D columns in the order of the formula, the
+// intercept first where there is one.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "velbo/array.h"
+#include "velbo/export.h"
+#include "velbo/prior.h"
+#include "velbo/table.h"
+
+namespace velbo {
+
+enum class Likelihood {
+  automatic,  // bernoulli for a two-valued outcome, gaussian for one that is not whole numbers; else an error
+  gaussian,   // identity link, unknown scale sigma
+  bernoulli,  // logit link; y in {0, 1}
+  binomial,   // logit link; y successes of `trials`
+  poisson,    // log link
+};
+VELBO_EXPORT std::string_view name(Likelihood likelihood) noexcept;
+// Throws Error(argument) listing the names there are.
+VELBO_EXPORT Likelihood parse_likelihood(std::string_view text);
+
+enum class WeightsKind {
+  frequency,  // a row of weight w counts as w equal rows
+  precision,  // gaussian only: the row's sd is sigma / sqrt(w)
+};
+
+struct GlmOptions {
+  std::string weights;  // names of columns of the table; empty: none
+  std::string offset;
+  std::string trials;  // binomial only, and needed there
+  WeightsKind weights_kind = WeightsKind::frequency;
+  bool no_intercept = false;
+  // Empty: weakly informative, scaled to the data (Glm::priors() tells what came of it):
+  //   coefficient j  normal(0, 2.5 s_y / s_xj), s_y = 1 but for gaussian
+  //   intercept      normal(centre of the outcome on the link scale, 2.5 s_y sqrt(1 + sum_j (mean_xj / s_xj)^2))
+  //   sigma          exponential(1 / s_y)
+  std::optional<Prior> prior = {};
+  std::optional<Prior> prior_intercept = {};
+  std::optional<Prior> prior_sigma = {};
+};
+
+// Outcome and predictors of a model made from arrays, all in host memory, [N] each; copied.
+struct GlmArrays {
+  MatrixView<const double> x;  // [N, D] without the intercept's column
+  std::span<const double> y;
+  std::span<const double> weights = {};  // empty: one each
+  std::span<const double> offset = {};
+  std::span<const double> trials = {};
+  std::vector<std::string> names = {};  // [D]; empty: x1 .. xD
+};
+
+// A latent's prior as it is used, for reports.
+struct NamedPrior {
+  std::string parameter;
+  Prior prior;
+  bool is_default = false;
+};
+
+namespace internal {
+struct GlmData;
+}
+
+// Immutable once made; copies share the data.  Usable from any number of threads.
+class VELBO_EXPORT Glm {
+ public:
+  // Throws Error(formula), Error(data), Error(argument) with messages that name the place, the value and what was
+  // expected.  Rows with a missing value in a needed column are dropped and counted.
+  Glm(std::string_view formula, Likelihood likelihood, const Table& table, const GlmOptions& options = {});
+  // From arrays; options' column names must be empty.  NaN and Inf are Error(data) naming row and column.
+  Glm(Likelihood likelihood, const GlmArrays& arrays, const GlmOptions& options = {});
+
+  [[nodiscard]] Likelihood likelihood() const noexcept;
+  [[nodiscard]] bool likelihood_was_guessed() const noexcept;
+  [[nodiscard]] const std::string& formula() const noexcept;  // "y ~ x1 + ... + xD" for arrays
+  [[nodiscard]] std::int64_t n_rows() const noexcept;
+  [[nodiscard]] std::int64_t n_rows_dropped() const noexcept;
+  [[nodiscard]] std::int64_t n_latents() const noexcept;
+  // Names on the constrained scale: Intercept, x, ..., sigma.
+  [[nodiscard]] const std::vector<std::string>& names() const noexcept;
+  [[nodiscard]] const std::vector<NamedPrior>& priors() const noexcept;
+
+  // log p(y, z) + log |d theta / d z| with all constants, for z [n_latents] in double; the definition that every fit of
+  // this model approximates.
+  [[nodiscard]] double log_joint(std::span<const double> z) const;
+
+  [[nodiscard]] const internal::GlmData& data() const noexcept { return *data_; }
+
+ private:
+  std::shared_ptr<const internal::GlmData> data_;
+};
+
+}  // namespace velbo

@@ -1,0 +1,84 @@
+// velbo/posterior.h - what a fit leaves: a distribution over the latents that samples, predicts and is saved.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "velbo/export.h"
+#include "velbo/family.h"
+#include "velbo/glm.h"
+#include "velbo/table.h"
+
+namespace velbo {
+
+enum class PredictionKind {
+  response,  // the outcome's expectation given the predictor (a probability, a rate, a mean); binomial: of one trial
+  linear,    // the linear predictor, offset included
+  outcome,   // a new outcome: the likelihood's own spread too (binomial: successes of the row's trials)
+};
+VELBO_EXPORT std::string_view name(PredictionKind kind) noexcept;
+VELBO_EXPORT PredictionKind parse_prediction_kind(std::string_view text);
+
+struct PredictOptions {
+  PredictionKind kind = PredictionKind::response;
+  double interval = 0.9;  // central probability of [lower, upper]; in (0, 1)
+};
+
+// [N] each.  Rows with a missing predictor hold NaN.
+struct Predictions {
+  std::vector<double> mean, sd, lower, upper;
+};
+
+struct PosteriorState;
+
+// Immutable: any number of threads may sample and predict from one.  Copies share the state.
+class VELBO_EXPORT Posterior {
+ public:
+  explicit Posterior(std::shared_ptr<const PosteriorState> state);
+
+  [[nodiscard]] std::int64_t n_latents() const noexcept;
+  [[nodiscard]] const std::vector<std::string>& names() const noexcept;  // constrained scale: "sigma", not "log(sigma)"
+  [[nodiscard]] FamilyKind family() const noexcept;
+  [[nodiscard]] Likelihood likelihood() const noexcept;
+  [[nodiscard]] const std::string& formula() const noexcept;
+
+  // Of the unconstrained latents z: mean [D], covariance [D, D] row-major, log q(z) for z [D].
+  [[nodiscard]] const std::vector<double>& unconstrained_mean() const noexcept;
+  [[nodiscard]] std::vector<double> unconstrained_covariance() const;
+  [[nodiscard]] double log_prob(std::span<const double> z) const;
+
+  // Of the constrained parameters, in closed form: [D] each.
+  [[nodiscard]] std::vector<double> mean() const;
+  [[nodiscard]] std::vector<double> sd() const;
+  // probability in (0, 1), else Error(argument).
+  [[nodiscard]] std::vector<double> quantile(double probability) const;
+
+  // n_draws constrained draws, [n_draws, D] row-major; a function of the seed alone.
+  [[nodiscard]] std::vector<double> sample(std::int64_t n_draws, std::uint64_t seed = 1) const;
+
+  // One prediction a row of the table, which needs the formula's predictors, the offset's column where the fit had one,
+  // and for binomial outcomes the trials' column.  Deterministic (quadrature, no draws).
+  // Throws Error(formula) for a missing column, Error(data) for an unseen factor level, naming level, column and place;
+  // Error(argument) when the model was made from arrays.
+  [[nodiscard]] Predictions predict(const Table& table, const PredictOptions& options = {}) const;
+  // From arrays: x [N, D] without the intercept's column; offset and trials [N] or empty.
+  [[nodiscard]] Predictions predict(MatrixView<const double> x, std::span<const double> offset,
+                                    std::span<const double> trials, const PredictOptions& options = {}) const;
+
+  // One safetensors file with a checksum; whole or not at all.  Throws Error(file) or Error(io).
+  // `summary_json` of the fit is kept in the file (see Fit::save) and given back by `load_summary_json`.
+  void save(const std::string& path, std::string_view summary_json = {}) const;
+  // Throws Error(file) naming the path and what is wrong (not a safetensors file, truncated, corrupted, a newer version).
+  static Posterior load(const std::string& path);
+  static std::string load_summary_json(const std::string& path);
+
+  [[nodiscard]] const PosteriorState& state() const noexcept { return *state_; }
+
+ private:
+  std::shared_ptr<const PosteriorState> state_;
+};
+
+}  // namespace velbo

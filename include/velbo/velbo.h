@@ -1,0 +1,15 @@
+// velbo/velbo.h - everything that a program needs to fit models with velbo.
+#pragma once
+#include "velbo/array.h"
+#include "velbo/context.h"
+#include "velbo/device.h"
+#include "velbo/diagnostics.h"
+#include "velbo/error.h"
+#include "velbo/family.h"
+#include "velbo/fit.h"
+#include "velbo/glm.h"
+#include "velbo/posterior.h"
+#include "velbo/prior.h"
+#include "velbo/random.h"
+#include "velbo/table.h"
+#include "velbo/version.h"

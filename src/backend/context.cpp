@@ -1,0 +1,33 @@
+// backend/context.cpp - picks the table of operations of a device.
+#include "velbo/context.h"
+
+#include <string>
+#include <algorithm>
+#include <thread>
+
+#include "backend/ops.h"
+#include "velbo/error.h"
+
+namespace velbo {
+
+Context::Context(Device device, int threads) : device_(device), threads_(threads) {
+  if (threads < 0)
+    throw Error(ErrorCode::argument, "threads is " + std::to_string(threads) + ", expected 0 (all) or a positive number");
+  require_usable(device);
+  if (device.kind == DeviceKind::cuda)
+    throw Error(ErrorCode::device, to_string(device) +
+                                       ": this version has no operations for CUDA devices yet; use the cpu");
+  if (threads_ == 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+template <>
+const internal::Ops<float>& Context::ops<float>() const {
+  return internal::cpu_ops_float();
+}
+
+template <>
+const internal::Ops<double>& Context::ops<double>() const {
+  return internal::cpu_ops_double();
+}
+
+}  // namespace velbo

@@ -1,0 +1,60 @@
+// cpu/random.cpp - keys and the host's standard normals.
+#include "velbo/random.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cpu/isa.h"
+#include "math/philox.h"
+
+namespace velbo {
+namespace {
+
+// Two words of one Philox block: any change of an input changes half of the output's bits.
+std::uint64_t mixed(std::uint64_t key, std::uint64_t low, std::uint64_t high) noexcept {
+  const internal::PhiloxWords words = internal::philox(key, low, high);
+  return (std::uint64_t{words.word[1]} << 32) | words.word[0];
+}
+
+// Counters of keys lie apart from each other and from nothing else: keys are only ever hashed.
+constexpr std::uint64_t kMakeKey = 0x76656c626f5f6b65;  // "velbo_ke"
+constexpr std::uint64_t kFoldIn = 0x76656c626f5f666f;   // "velbo_fo"
+
+template <class T>
+void fill(Key key, std::uint32_t step, std::uint32_t draw, std::uint64_t first, std::span<T> out) {
+  const auto make = internal::isa().normals;
+  std::array<float, 1024> buffer{};
+  std::uint64_t element = first;
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const std::uint64_t block = element / 4;
+    const std::size_t skip = element % 4;
+    const std::size_t wanted = std::min(out.size() - done, buffer.size() - skip);
+    const std::size_t blocks = (skip + wanted + 3) / 4;
+    make(key.value, step, draw, block, static_cast<std::int64_t>(blocks), buffer.data());
+    std::copy_n(buffer.begin() + static_cast<std::ptrdiff_t>(skip), wanted,
+                out.begin() + static_cast<std::ptrdiff_t>(done));
+    done += wanted;
+    element += wanted;
+  }
+}
+
+}  // namespace
+
+Key make_key(std::uint64_t seed, Purpose purpose) noexcept {
+  return {mixed(seed, static_cast<std::uint64_t>(purpose), kMakeKey)};
+}
+
+Key fold_in(Key key, std::uint64_t data) noexcept { return {mixed(key.value, data, kFoldIn)}; }
+
+void standard_normals(Key key, std::uint32_t step, std::uint32_t draw, std::uint64_t first,
+                      std::span<float> out) noexcept {
+  fill(key, step, draw, first, out);
+}
+
+void standard_normals(Key key, std::uint32_t step, std::uint32_t draw, std::uint64_t first,
+                      std::span<double> out) noexcept {
+  fill(key, step, draw, first, out);
+}
+
+}  // namespace velbo

@@ -1,0 +1,43 @@
+// models/glm_data.h - what a Glm holds: the checked data, the priors as used, and what predicting needs.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "formula/design.h"
+#include "velbo/glm.h"
+
+namespace velbo::internal {
+
+// What new rows need to become predictors; saved with the posterior.
+struct GlmRecipe {
+  std::string formula;            // as given, or written from the arrays' names
+  std::optional<Design> design;   // none for a model made from arrays
+  Likelihood likelihood = Likelihood::gaussian;
+  WeightsKind weights_kind = WeightsKind::frequency;
+  bool has_intercept = true;
+  std::vector<std::string> names;  // of the latents on the constrained scale; sigma last where there is one
+  std::string offset, trials;      // columns of the table; empty: none
+  bool has_offset = false;         // also true for arrays
+  [[nodiscard]] bool has_sigma() const { return likelihood == Likelihood::gaussian; }
+  [[nodiscard]] std::int64_t n_latents() const { return static_cast<std::int64_t>(names.size()); }
+  [[nodiscard]] std::int64_t n_coefficients() const { return n_latents() - (has_sigma() ? 1 : 0); }
+};
+
+// Rows are those that are complete.  All [N], host memory.
+struct GlmData {
+  GlmRecipe recipe;
+  std::int64_t n_rows = 0, n_rows_dropped = 0, n_columns = 0;
+  std::vector<double> x;        // [N, D] row-major, the intercept's column of ones first where there is one
+  std::vector<double> y;        // binomial: successes
+  std::vector<double> weights;  // empty: one each
+  std::vector<double> offset;   // empty: zero
+  std::vector<double> trials;   // empty: one each
+  std::vector<NamedPrior> priors;  // [n_latents]
+  bool likelihood_guessed = false;
+  double log_normaliser = 0;  // sum of the likelihood's constants: log binomial coefficients, -log y!, precision weights
+  std::vector<double> column_mean, column_sd;  // [D], weighted; of the intercept 1 and 0
+};
+
+}  // namespace velbo::internal
