@@ -1,0 +1,98 @@
+// fit/names.cpp - the name of every enumerator of the public interface, in one table an enumeration.
+#include "fit/names.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "data/text.h"
+#include "velbo/error.h"
+
+namespace velbo {
+namespace {
+
+template <class E>
+struct Named {
+  E value;
+  std::string_view name;
+};
+
+constexpr std::array engines = {Named{EngineKind::automatic, "auto"}, Named{EngineKind::newton, "newton"}};
+
+constexpr std::array scalars = {Named{Scalar::automatic, "auto"}, Named{Scalar::float32, "float"},
+                                Named{Scalar::float64, "double"}};
+
+constexpr std::array statuses = {Named{Status::converged, "converged"}, Named{Status::max_steps, "max_steps"},
+                                 Named{Status::max_seconds, "max_seconds"}, Named{Status::diverged, "diverged"},
+                                 Named{Status::interrupted, "interrupted"}};
+
+constexpr std::array verdicts = {Named{Verdict::good, "good"}, Named{Verdict::usable, "usable"},
+                                 Named{Verdict::unreliable, "unreliable"}};
+
+constexpr std::array families = {Named{FamilyKind::automatic, "auto"}, Named{FamilyKind::mean_field, "mean_field"},
+                                 Named{FamilyKind::full_rank, "full_rank"}};
+
+constexpr std::array likelihoods = {
+    Named{Likelihood::automatic, "auto"}, Named{Likelihood::gaussian, "gaussian"},
+    Named{Likelihood::bernoulli, "bernoulli"}, Named{Likelihood::binomial, "binomial"},
+    Named{Likelihood::poisson, "poisson"}};
+
+constexpr std::array prediction_kinds = {Named{PredictionKind::response, "response"},
+                                         Named{PredictionKind::linear, "linear"},
+                                         Named{PredictionKind::outcome, "outcome"}};
+
+constexpr std::array weights_kinds = {Named{WeightsKind::frequency, "frequency"},
+                                      Named{WeightsKind::precision, "precision"}};
+
+template <class E, std::size_t N>
+std::string_view name_in(const std::array<Named<E>, N>& table, E value) noexcept {
+  for (const Named<E>& entry : table)
+    if (entry.value == value) return entry.name;
+  return "?";
+}
+
+template <class E, std::size_t N>
+E parse_in(const std::array<Named<E>, N>& table, std::string_view what, std::string_view text) {
+  std::vector<std::string> names;
+  for (const Named<E>& entry : table) {
+    if (entry.name == text) return entry.value;
+    names.emplace_back(entry.name);
+  }
+  std::string message = "unknown " + std::string(what) + " " + internal::quoted(text);
+  const std::string nearest = internal::nearest_name(text, names);
+  if (!nearest.empty()) message += "; did you mean " + nearest + "?";
+  message += " (there are " + internal::listed(names) + ")";
+  throw Error(ErrorCode::argument, message);
+}
+
+}  // namespace
+
+std::string_view name(EngineKind kind) noexcept { return name_in(engines, kind); }
+EngineKind parse_engine(std::string_view text) { return parse_in(engines, "engine", text); }
+
+std::string_view name(Scalar scalar) noexcept { return name_in(scalars, scalar); }
+Scalar parse_scalar(std::string_view text) { return parse_in(scalars, "scalar", text); }
+
+std::string_view name(Status status) noexcept { return name_in(statuses, status); }
+std::string_view name(Verdict verdict) noexcept { return name_in(verdicts, verdict); }
+
+std::string_view name(FamilyKind kind) noexcept { return name_in(families, kind); }
+FamilyKind parse_family(std::string_view text) { return parse_in(families, "family", text); }
+
+std::string_view name(Likelihood likelihood) noexcept { return name_in(likelihoods, likelihood); }
+Likelihood parse_likelihood(std::string_view text) { return parse_in(likelihoods, "likelihood", text); }
+
+std::string_view name(PredictionKind kind) noexcept { return name_in(prediction_kinds, kind); }
+PredictionKind parse_prediction_kind(std::string_view text) {
+  return parse_in(prediction_kinds, "kind of prediction", text);
+}
+
+namespace internal {
+
+Status parse_status(std::string_view text) { return parse_in(statuses, "status", text); }
+Verdict parse_verdict(std::string_view text) { return parse_in(verdicts, "verdict", text); }
+std::string_view name(WeightsKind kind) noexcept { return name_in(weights_kinds, kind); }
+WeightsKind parse_weights_kind(std::string_view text) { return parse_in(weights_kinds, "kind of weights", text); }
+
+}  // namespace internal
+}  // namespace velbo
