@@ -2,7 +2,7 @@
 #            [ENVIRONMENT <NAME=value>...])
 #
 # One GoogleTest program, <name>_test, linked with velbo's objects (so that it may use what the library hides); each of
-# its cases is one ctest test, <name>.<Suite>.<Case>, so that a skip shows with its reason.  Cases are run each in a process of its own.
+# its cases is one ctest test, <name>.<Suite>.<Case>, run in a process of its own, so that a skip shows with its reason.
 #
 # LABELS (default: unit)
 #   unit         quick, deterministic: also run under the address and undefined-behaviour sanitizers
@@ -15,6 +15,11 @@
 #
 # Given to the sources: VELBO_TEST_DATA_DIR (tests/data); VELBO_SHARED_DATA_DIR (larger data beside the clone, which
 # may be absent: skip visibly); VELBO_CLI (the program, for tests that run it); VELBO_TEST_TMP (a folder to write into).
+set(velbo_test_labels unit threads statistical slow gpu install fuzz)
+foreach(label IN LISTS velbo_test_labels)
+  add_custom_target(velbo_tests_${label})
+endforeach()
+
 function(velbo_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LABELS;LIBRARIES;ENVIRONMENT")
   if(NOT arg_NAME OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
@@ -60,10 +65,14 @@ function(velbo_test)
     TEST_PREFIX "${arg_NAME}."
     PROPERTIES ${properties})
 
+  if("gpu" IN_LIST arg_LABELS)
+    set_property(GLOBAL APPEND PROPERTY VELBO_GPU_TESTS ${arg_NAME})
+  endif()
+
   # velbo_tests_<label> builds what carries the label and nothing else; the sanitizer builds need no more.
   foreach(label IN LISTS arg_LABELS)
-    if(NOT TARGET velbo_tests_${label})
-      add_custom_target(velbo_tests_${label})
+    if(NOT label IN_LIST velbo_test_labels)
+      message(FATAL_ERROR "velbo_test(${arg_NAME}): the label \"${label}\" is not one of ${velbo_test_labels}")
     endif()
     add_dependencies(velbo_tests_${label} ${target})
   endforeach()

@@ -2,8 +2,10 @@
 #include <cuda_runtime.h>
 
 #include <cstdio>
-#include <cstring>
+#include <iterator>
+#include <string>
 
+#include "backend/cuda_architectures.h"
 #include "backend/cuda_plugin.h"
 
 namespace {
@@ -45,20 +47,7 @@ int device_count(int* count) {
   return fail(error);
 }
 
-// The compute capabilities that this file was compiled for, ascending, times 100: 750, 900, ...
 constexpr int architectures[] = {__CUDA_ARCH_LIST__};
-
-// Machine code runs on devices of the same major version and the same or a later minor one; PTX, which is kept for the
-// newest architecture of the list, on everything from there on.
-bool has_code_for(int major, int minor) {
-  const int capability = major * 100 + minor * 10;
-  int newest = 0;
-  for (const int architecture : architectures) {
-    if (architecture / 100 == major && architecture <= capability) return true;
-    newest = architecture > newest ? architecture : newest;
-  }
-  return capability >= newest;
-}
 
 int device_info(int index, VelboCudaDeviceInfo* info) {
   cudaDeviceProp properties{};
@@ -71,12 +60,11 @@ int device_info(int index, VelboCudaDeviceInfo* info) {
   info->compute_major = properties.major;
   info->compute_minor = properties.minor;
   info->multiprocessors = properties.multiProcessorCount;
-  info->has_code = has_code_for(properties.major, properties.minor) ? 1 : 0;
-  for (const int architecture : architectures) {
-    const std::size_t used = std::strlen(info->code_for);
-    std::snprintf(info->code_for + used, sizeof info->code_for - used, "%s%d.%d", used > 0 ? ", " : "",
-                  architecture / 100, architecture % 100 / 10);
-  }
+  info->has_code =
+      velbo::internal::has_code_for(architectures, std::size(architectures), properties.major, properties.minor) ? 1
+                                                                                                                 : 0;
+  const std::string code_for = velbo::internal::list_of(architectures, std::size(architectures));
+  std::snprintf(info->code_for, sizeof info->code_for, "%s", code_for.c_str());
   return succeed();
 }
 

@@ -34,7 +34,7 @@ VELBO_EXPORT std::string to_string(const Device& device);
 // What is known of a device.  Fields that do not apply to its kind, or could not be found out, are 0 or empty.
 struct DeviceInfo {
   Device device;
-  std::string name;   // the model: "AMD EPYC 9654", "NVIDIA H100"
+  std::string name;  // the model: "AMD EPYC 9654", "NVIDIA H100"
   bool usable = false;
   std::string reason;             // why it is not usable; empty if it is
   std::int64_t memory_bytes = 0;  // all of its memory, in use or not

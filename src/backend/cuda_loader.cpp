@@ -25,10 +25,12 @@ fs::path own_folder() {
   std::error_code error;
   Dl_info info{};
   fs::path file;
-  if (dladdr(reinterpret_cast<const void*>(&own_folder), &info) != 0 && info.dli_fname != nullptr) file = info.dli_fname;
+  if (dladdr(reinterpret_cast<const void*>(&own_folder), &info) != 0 && info.dli_fname != nullptr)
+    file = info.dli_fname;
   // For the program itself the loader knows only the name that it was called by, which may be a bare word from the PATH.
   if (!file.has_parent_path() || !fs::exists(file, error)) file = fs::read_symlink("/proc/self/exe", error);
-  const fs::path real = fs::canonical(file, error);  // not through a link from elsewhere: the plugin is by the real file
+  const fs::path real =
+      fs::canonical(file, error);  // not through a link from elsewhere: the plugin is by the real file
   return (error ? file : real).parent_path();
 }
 

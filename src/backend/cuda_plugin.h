@@ -19,7 +19,7 @@ typedef struct VelboCudaDeviceInfo {
   int32_t compute_major;
   int32_t compute_minor;
   int32_t multiprocessors;
-  int32_t has_code;  // 1: the plugin holds code that this device can run
+  int32_t has_code;    // 1: the plugin holds code that this device can run
   char code_for[128];  // the compute capabilities that the plugin holds code for, "9.0" or "7.5, 8.0"
 } VelboCudaDeviceInfo;
 
@@ -28,9 +28,9 @@ typedef struct VelboCudaPlugin {
   uint32_t abi;          // VELBO_CUDA_PLUGIN_ABI; this field and the next stay the first two for ever
   uint32_t table_bytes;  // sizeof(VelboCudaPlugin), against a change that forgot to raise the number
 
-  int (*device_count)(int* count);                              // *count is 0 on failure
-  int (*device_info)(int index, VelboCudaDeviceInfo* info);     // 0 <= index < device_count
-  const char* (*last_reason)(void);                             // "" if the last call succeeded; never null
+  int (*device_count)(int* count);                           // *count is 0 on failure
+  int (*device_info)(int index, VelboCudaDeviceInfo* info);  // 0 <= index < device_count
+  const char* (*last_reason)(void);                          // "" if the last call succeeded; never null
 } VelboCudaPlugin;
 
 typedef const VelboCudaPlugin* (*VelboCudaPluginFunction)(void);

@@ -111,24 +111,25 @@ std::vector<DeviceInfo> devices() {
 }
 
 void internal::require_usable(const Device& device, const std::vector<DeviceInfo>& all) {
-  int usable = 0;           // devices of that kind
-  std::string other_reason;  // why another one of that kind is not usable
+  int count = 0;  // devices of that kind
+  bool any_usable = false;
+  std::string reason;  // why the last of them is not usable
   for (const DeviceInfo& info : all) {
+    if (info.device.kind != device.kind) continue;
+    ++count;
+    any_usable = any_usable || info.usable;
+    reason = info.reason;
     if (info.device == device) {
       if (info.usable) return;
       throw Error(ErrorCode::device, "device " + to_string(device) + " is not usable: " + info.reason);
     }
-    if (info.device.kind != device.kind) continue;
-    if (info.usable) {
-      ++usable;
-    } else {
-      other_reason = info.reason;
-    }
   }
-  throw Error(ErrorCode::device, "device " + to_string(device) + " is not usable: " +
-                                     (usable > 0 ? "there is no such device (the last is " +
-                                                       to_string({device.kind, usable - 1}) + ")"
-                                                 : other_reason));
+  if (device.kind == DeviceKind::cpu) {
+    reason = "there is only one CPU device";
+  } else if (any_usable) {
+    reason = "there is no such device (there are cuda:0 to cuda:" + std::to_string(count - 1) + ")";
+  }
+  throw Error(ErrorCode::device, "device " + to_string(device) + " is not usable: " + reason);
 }
 
 void require_usable(const Device& device) { internal::require_usable(device, devices()); }
