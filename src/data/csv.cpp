@@ -35,7 +35,8 @@ std::vector<ColumnBuilder> read_header(CsvRows& rows, const std::string& path) {
   std::vector<ColumnBuilder> columns;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::string_view name = fields[i].text;
-    if (name.empty()) throw Error(ErrorCode::data, place + "column " + std::to_string(i + 1) + " has no name in the header");
+    if (name.empty())
+      throw Error(ErrorCode::data, place + "column " + std::to_string(i + 1) + " has no name in the header");
     if (!seen.insert(name).second) {
       throw Error(ErrorCode::data, place + "two columns are called " + internal::quoted(name));
     }
@@ -52,7 +53,8 @@ void read_cells(CsvRows& rows, const std::string& path, const CsvOptions& option
   while (rows.next(fields)) {
     if (fields.size() != n_columns) {
       throw Error(ErrorCode::data, path + ":" + std::to_string(rows.line()) + ": " + std::to_string(fields.size()) +
-                                       (fields.size() == 1 ? " field" : " fields") + ", expected " + std::to_string(n_columns));
+                                       (fields.size() == 1 ? " field" : " fields") + ", expected " +
+                                       std::to_string(n_columns));
     }
     for (std::size_t i = 0; i < n_columns; ++i) {
       if (chosen[i] == nullptr) continue;

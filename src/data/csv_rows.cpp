@@ -96,7 +96,8 @@ bool CsvRows::next(std::vector<CsvField>& fields) {
       break;
     }
     if (has(line, '\0')) {
-      const bool utf16 = lines_.line_number() == 1 && (line.substr(0, 2) == "\xFF\xFE" || line.substr(0, 2) == "\xFE\xFF");
+      const bool utf16 =
+          lines_.line_number() == 1 && (line.substr(0, 2) == "\xFF\xFE" || line.substr(0, 2) == "\xFE\xFF");
       fail(lines_.line_number(), utf16 ? "UTF-16 text, expected UTF-8" : "a NUL byte, expected text");
     }
     if (lines_.line_number() == 1 && line.substr(0, 3) == "\xEF\xBB\xBF") line.remove_prefix(3);
@@ -106,7 +107,8 @@ bool CsvRows::next(std::vector<CsvField>& fields) {
     feed(line);
     in_row = !row_done_ && (parser_.quoted != 0 || !spans_.empty() || parser_.entry_pos > 0);
     if (in_row && (!was_quoted || spans_.size() != n_before)) quote_line_ = lines_.line_number();
-    if (in_row && text_.size() + parser_.entry_pos > kLongestRow) fail(quote_line_, "a quote that is not closed within 64 MiB");
+    if (in_row && text_.size() + parser_.entry_pos > kLongestRow)
+      fail(quote_line_, "a quote that is not closed within 64 MiB");
   }
   fields.reserve(spans_.size());
   for (const Span& span : spans_) {

@@ -69,7 +69,8 @@ bool LineReader::next(std::string_view& line) {
     const std::size_t available = end_ - begin_;
     std::size_t length = 0;  // of the line with its end; 0: not seen yet
     const void* const feed = available > searched ? std::memchr(start + searched, '\n', available - searched) : nullptr;
-    const std::size_t body = feed != nullptr ? static_cast<std::size_t>(static_cast<const char*>(feed) - start) : available;
+    const std::size_t body =
+        feed != nullptr ? static_cast<std::size_t>(static_cast<const char*>(feed) - start) : available;
     const void* const carriage = body > searched ? std::memchr(start + searched, '\r', body - searched) : nullptr;
     if (carriage != nullptr) {
       const auto at = static_cast<std::size_t>(static_cast<const char*>(carriage) - start);

@@ -25,7 +25,8 @@ void Table::add(Column column) {
   for (const std::int32_t code : column.codes) {
     if (code < -1 || code >= static_cast<std::int64_t>(column.levels.size())) {
       throw Error(ErrorCode::argument, source_ + ": column " + internal::quoted(column.name) + " has the code " +
-                                           std::to_string(code) + " and " + std::to_string(column.levels.size()) + " levels");
+                                           std::to_string(code) + " and " + std::to_string(column.levels.size()) +
+                                           " levels");
     }
   }
   n_rows_ = static_cast<std::int64_t>(n);
@@ -48,7 +49,8 @@ void Table::add_text(std::string name, const std::vector<std::string>& values) {
   column.levels.erase(std::unique(column.levels.begin(), column.levels.end()), column.levels.end());
   if (!column.levels.empty() && column.levels.front().empty()) column.levels.erase(column.levels.begin());
   std::unordered_map<std::string_view, std::int32_t> code_of;
-  for (std::size_t i = 0; i < column.levels.size(); ++i) code_of.emplace(column.levels[i], static_cast<std::int32_t>(i));
+  for (std::size_t i = 0; i < column.levels.size(); ++i)
+    code_of.emplace(column.levels[i], static_cast<std::int32_t>(i));
   column.codes.reserve(values.size());
   for (const std::string& value : values) column.codes.push_back(value.empty() ? -1 : code_of.at(value));
   add(std::move(column));

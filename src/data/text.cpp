@@ -159,16 +159,19 @@ bool is_utf8(std::string_view text) noexcept {
   std::size_t i = 0;
   while (i < text.size()) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80U ? 1 : lead >= 0xC2U && lead < 0xE0U ? 2 : (lead & 0xF0U) == 0xE0U ? 3
-                               : lead >= 0xF0U && lead < 0xF5U ? 4 : 0;
+    const std::size_t length = lead < 0x80U                    ? 1
+                               : lead >= 0xC2U && lead < 0xE0U ? 2
+                               : (lead & 0xF0U) == 0xE0U       ? 3
+                               : lead >= 0xF0U && lead < 0xF5U ? 4
+                                                               : 0;
     if (length == 0 || i + length > text.size()) return false;
     for (std::size_t k = 1; k < length; ++k) {
       if ((static_cast<unsigned char>(text[i + k]) & 0xC0U) != 0x80U) return false;
     }
     if (length >= 3) {
       const auto second = static_cast<unsigned char>(text[i + 1]);
-      if ((lead == 0xE0U && second < 0xA0U) || (lead == 0xEDU && second >= 0xA0U) || (lead == 0xF0U && second < 0x90U) ||
-          (lead == 0xF4U && second >= 0x90U)) {
+      if ((lead == 0xE0U && second < 0xA0U) || (lead == 0xEDU && second >= 0xA0U) ||
+          (lead == 0xF0U && second < 0x90U) || (lead == 0xF4U && second >= 0x90U)) {
         return false;
       }
     }

@@ -15,8 +15,6 @@
 
 namespace velbo::internal {
 
-struct FormulaNode;  // the parsed expression, design.cpp's own
-
 // The left-hand side.
 struct Response {
   std::string name;                 // as written, e.g. "switch" or "log(weight)"
@@ -30,15 +28,15 @@ enum class MissingRows {
 
 template <class T>
 struct EvaluatedRows {
-  std::vector<T> x;                 // [n_kept, n_columns] row-major; rows that are not complete hold NaN
-  std::vector<std::int64_t> row;    // [n_kept] row of the table
-  std::vector<char> complete;       // [n_kept]
+  std::vector<T> x;               // [n_kept, n_columns] row-major; rows that are not complete hold NaN
+  std::vector<std::int64_t> row;  // [n_kept] row of the table
+  std::vector<char> complete;     // [n_kept]
 };
 
 class Design {
  public:
   // Parses `formula` and fixes the coding on `table`.  `needed` are further columns (weights, offset, trials) in which a
-  // missing value drops the row.  no_intercept: as if the formula said -1.
+  // missing value drops the row; "." does not stand for them.  no_intercept: as if the formula said -1.
   // Throws Error(formula) with the formula and a caret under the place for what cannot be parsed, for unknown columns and
   // functions; Error(data) for columns that cannot be used (text in a number column, with its line; Inf, with its line;
   // a factor with one level).
@@ -52,8 +50,10 @@ class Design {
 
   // Throws Error(formula) for a missing column, Error(data) for an unseen factor level (naming level, column, place) or
   // a value that is not finite after a transformation such as log(0) (naming the place).
+  // drop: the outcome and the needed columns count as well.  keep: only what the terms read, and the columns in `also`.
   template <class T>
-  [[nodiscard]] EvaluatedRows<T> evaluate(const Table& table, MissingRows missing) const;
+  [[nodiscard]] EvaluatedRows<T> evaluate(const Table& table, MissingRows missing,
+                                          const std::vector<std::string>& also = {}) const;
   // The outcome of the given rows (of `evaluate`); a two-level text outcome becomes 0 and 1.
   [[nodiscard]] std::vector<double> evaluate_response(const Table& table, const std::vector<std::int64_t>& rows) const;
 
