@@ -51,19 +51,21 @@ function(velbo_test)
     add_dependencies(${target} velbo_cuda)
   endif()
 
-  # A list inside a list: CTest takes labels apart at the semicolon only if it survives this far.
-  string(REPLACE ";" "\\;" labels "${arg_LABELS}")
-  set(properties LABELS "${labels}" TIMEOUT ${arg_TIMEOUT})
-  if(arg_ENVIRONMENT)
-    string(REPLACE ";" "\\;" environment "${arg_ENVIRONMENT}")
-    list(APPEND properties ENVIRONMENT "${environment}")
-  endif()
   gtest_discover_tests(
     ${target}
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
-    TEST_PREFIX "${arg_NAME}."
-    PROPERTIES ${properties})
+    TEST_PREFIX "${arg_NAME}.")
+  # The cases' properties, set by a script that CTest reads after the one above has found them: handed to
+  # gtest_discover_tests(), lists of more than one label fall apart, in ways that differ between versions of CMake.
+  set(script "${CMAKE_CURRENT_BINARY_DIR}/${target}_properties.cmake")
+  file(CONFIGURE OUTPUT "${script}" @ONLY CONTENT [[
+if(@target@_TESTS)
+  set_tests_properties(${@target@_TESTS} PROPERTIES LABELS "@arg_LABELS@" TIMEOUT @arg_TIMEOUT@
+                       ENVIRONMENT "@arg_ENVIRONMENT@")
+endif()
+]])
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 
   if("gpu" IN_LIST arg_LABELS)
     set_property(GLOBAL APPEND PROPERTY VELBO_GPU_TESTS ${arg_NAME})
