@@ -1,0 +1,83 @@
+#include "math/special.h"
+
+#include <cmath>
+#include <limits>
+
+#include "math/elementary.h"
+
+namespace velbo::internal {
+
+// Stirling's series (DLMF 5.11.1) after shifting x above 10 by Gamma(x + 1) = x Gamma(x).
+double log_gamma(double x) {
+  if (x == 1.0 || x == 2.0) return 0.0;
+  double product = 1.0;
+  while (x < 10.0) {
+    product *= x;
+    x += 1.0;
+  }
+  constexpr double half_log_two_pi = 0.91893853320467274178;
+  const double inverse = 1.0 / x, square = inverse * inverse;
+  const double series =
+      inverse * (1.0 / 12 + square * (-1.0 / 360 + square * (1.0 / 1260 + square * (-1.0 / 1680 + square * (1.0 / 1188 +
+                 square * (-691.0 / 360360 + square * (1.0 / 156 + square * (-3617.0 / 122400))))))));
+  return (x - 0.5) * std::log(x) - x + half_log_two_pi + series - std::log(product);
+}
+
+double log_choose(double n, double k) {
+  if (k == 0.0 || k == n) return 0.0;
+  return log_gamma(n + 1) - log_gamma(k + 1) - log_gamma(n - k + 1);
+}
+
+double log_normal_cdf(double x) {
+  constexpr double shift = constants::mills_shift_double;
+  const double a = std::fabs(x);
+  const double mills = elementary::mills_double((a - shift) / (a + shift)) / (a + shift);
+  return x > 0 ? std::log1p(-std::exp(-0.5 * a * a) * mills) : std::log(mills) - 0.5 * a * a;
+}
+
+namespace {
+
+// Continued fraction of the incomplete beta function (DLMF 8.17.22) by Lentz's method; converges fast for
+// x < (a + 1) / (a + b + 2).
+double beta_fraction(double a, double b, double x) {
+  constexpr double tiny = 1e-300;
+  const auto away_from_zero = [](double v) { return std::fabs(v) < tiny ? tiny : v; };
+  double c = 1.0, d = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0)), value = d;
+  for (int m = 1; m < 10000; ++m) {
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    d = 1.0 / away_from_zero(1.0 + even * d);
+    c = away_from_zero(1.0 + even / c);
+    value *= c * d;
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    d = 1.0 / away_from_zero(1.0 + odd * d);
+    c = away_from_zero(1.0 + odd / c);
+    value *= c * d;
+    if (std::fabs(c * d - 1.0) < std::numeric_limits<double>::epsilon()) break;
+  }
+  return value;
+}
+
+}  // namespace
+
+// P(T <= -|x|) = I_w(df/2, 1/2) / 2 with w = df / (df + x^2)  (DLMF 8.17, Abramowitz & Stegun 26.7.1).
+double log_student_t_cdf(double x, double df) {
+  const double a = 0.5 * df, b = 0.5;
+  const double square = x * x / df;
+  // log w and log (1 - w), without cancellation or overflow at either end.
+  const double log_w = std::fabs(x) < 1e150 ? -std::log1p(square) : std::log(df) - 2 * std::log(std::fabs(x));
+  const double log_rest = log_w + std::log(square);
+  const double log_beta = log_gamma(a) + log_gamma(b) - log_gamma(a + b);
+  double log_tail = std::log(0.5);
+  if (x != 0.0) {
+    const double w = std::exp(log_w);
+    if (w < (a + 1) / (a + b + 2)) {
+      log_tail += a * log_w + b * log_rest - log_beta + std::log(beta_fraction(a, b, w) / a);
+    } else {
+      const double rest = std::exp(log_rest);
+      log_tail += std::log1p(-std::exp(a * log_w + b * log_rest - log_beta) * beta_fraction(b, a, rest) / b);
+    }
+  }
+  return x > 0 ? std::log1p(-std::exp(log_tail)) : log_tail;
+}
+
+}  // namespace velbo::internal

@@ -1,0 +1,18 @@
+// special.h - special functions that the normalisers of likelihoods and priors need.  Host only, double.
+#pragma once
+
+namespace velbo::internal {
+
+// log Gamma(x), x > 0.  Unlike std::lgamma it writes no global, so any number of threads may call it.
+double log_gamma(double x);
+
+// log C(n, k) for 0 <= k <= n, not necessarily whole.
+double log_choose(double n, double k);
+
+// log P(Z <= x), Z standard normal; accurate in the far lower tail.
+double log_normal_cdf(double x);
+
+// log P(T <= x), T Student's t with df > 0 degrees of freedom; accurate in both tails.
+double log_student_t_cdf(double x, double df);
+
+}  // namespace velbo::internal
