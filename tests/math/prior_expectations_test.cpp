@@ -24,7 +24,8 @@ struct Exact {
 // expectation: E cos(x t) = e^(-r^2 t^2 / 2) cos(a t).  Trapezoid in log t.
 Exact exact_log_one_plus_square(Real a, Real r) {
   Exact sum{0, 0, 0};
-  constexpr Real step = 2e-3L;
+  // The integrand ends at t = 45, or where the expectation has damped it; a step must resolve cos(a t) there.
+  const Real step = std::min(2e-3L, 0.7L / (1 + std::fabs(a) * std::min(45.0L, 9 / r)));
   for (Real x = -32; x < 4.2L; x += step) {
     const Real t = std::exp(x), damp = std::exp(-r * r * t * t / 2), e = std::exp(-t);
     const Real one_minus = -std::expm1(-r * r * t * t / 2) + damp * 2 * std::sin(a * t / 2) * std::sin(a * t / 2);
@@ -122,7 +123,7 @@ TEST(CoefficientPrior, CauchyIsAccurateForAnyRatioOfScales) {
       }
     }
   }
-  RecordProperty("worst_value_error", std::to_string(worst));
+  std::printf("worst absolute error of E log(1 + x^2): %.1e\n", worst);
 }
 
 TEST(CoefficientPrior, StudentTScalesAndShifts) {
