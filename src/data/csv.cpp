@@ -38,7 +38,7 @@ std::vector<ColumnBuilder> read_header(CsvRows& rows, const std::string& path) {
     if (name.empty())
       throw Error(ErrorCode::data, place + "column " + std::to_string(i + 1) + " has no name in the header");
     if (!seen.insert(name).second) {
-      throw Error(ErrorCode::data, place + "two columns are called " + internal::in_quotes(name));
+      throw Error(ErrorCode::data, place + "two columns are called " + internal::quoted(name));
     }
     columns.emplace_back(std::string(name));
   }

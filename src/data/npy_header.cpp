@@ -118,7 +118,7 @@ class DictionaryReader {
     skip_blanks();
     if (!text_.empty() && text_[0] == '[') fail(path_, "is an array of records, expected numbers");
     const std::string_view type = string();
-    const std::string shown = "its type is " + in_quotes(type);
+    const std::string shown = "its type is " + internal::quoted(type);
     if (type.size() < 2) fail(path_, shown + ", expected numbers");
     const char order = type[0];
     const char kind = type[1];
@@ -176,7 +176,7 @@ NpyHeader read_npy_header(std::ifstream& file, const std::string& path) {
   if (start.empty()) fail(path, "is empty, expected a .npy array");
   if (start.substr(0, 4) == "PK\x03\x04") fail(path, "is a .npz archive, expected one array (numpy.save writes one)");
   if (start.substr(0, 6) != "\x93NUMPY") {
-    fail(path, "is not a .npy array: it begins with " + in_quotes(is_utf8(start) ? start : "other bytes"));
+    fail(path, "is not a .npy array: it begins with " + internal::quoted(is_utf8(start) ? start : "other bytes"));
   }
   if (start.size() < 8) fail(path, "is cut off in its header");
   const char version = start[6];

@@ -15,16 +15,16 @@ void Table::add(Column column) {
   const std::size_t n = column.kind == ColumnKind::text ? column.codes.size() : column.numbers.size();
   if (column.name.empty()) throw Error(ErrorCode::argument, source_ + ": a column needs a name");
   if (find(column.name) != nullptr) {
-    throw Error(ErrorCode::argument, source_ + ": there are two columns " + internal::in_quotes(column.name));
+    throw Error(ErrorCode::argument, source_ + ": there are two columns " + internal::quoted(column.name));
   }
   if ((!columns_.empty() && static_cast<std::int64_t>(n) != n_rows_) ||
       (column.kind == ColumnKind::mixed && column.codes.size() != n)) {
-    throw Error(ErrorCode::shape, source_ + ": column " + internal::in_quotes(column.name) + " has " +
-                                      std::to_string(n) + " rows, expected " + std::to_string(n_rows_));
+    throw Error(ErrorCode::shape, source_ + ": column " + internal::quoted(column.name) + " has " + std::to_string(n) +
+                                      " rows, expected " + std::to_string(n_rows_));
   }
   for (const std::int32_t code : column.codes) {
     if (code < -1 || code >= static_cast<std::int64_t>(column.levels.size())) {
-      throw Error(ErrorCode::argument, source_ + ": column " + internal::in_quotes(column.name) + " has the code " +
+      throw Error(ErrorCode::argument, source_ + ": column " + internal::quoted(column.name) + " has the code " +
                                            std::to_string(code) + " and " + std::to_string(column.levels.size()) +
                                            " levels");
     }
@@ -69,8 +69,8 @@ const Column& Table::at(std::string_view name) const {
   names.reserve(columns_.size());
   for (const Column& column : columns_) names.push_back(column.name);
   const std::string nearest = internal::nearest_name(name, names);
-  throw Error(ErrorCode::formula, source_ + ": no column " + internal::in_quotes(name) +
-                                      (nearest.empty() ? "" : "; did you mean " + internal::in_quotes(nearest) + "?") +
+  throw Error(ErrorCode::formula, source_ + ": no column " + internal::quoted(name) +
+                                      (nearest.empty() ? "" : "; did you mean " + internal::quoted(nearest) + "?") +
                                       (nearest.empty() ? "; columns are " : " Columns are ") + internal::listed(names));
 }
 

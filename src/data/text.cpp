@@ -54,7 +54,7 @@ Digits significant_digits(double value) {
 
 }  // namespace
 
-std::string in_quotes(std::string_view text) {
+std::string quoted(std::string_view text) {
   std::string out = "\"";
   std::size_t used = 0;
   for (const char c : text) {
@@ -87,7 +87,7 @@ std::string listed(const std::vector<std::string>& names, std::size_t most) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (i == most && names.size() > most + 1) return out + ", ... (" + std::to_string(names.size()) + " in all)";
     if (i > 0) out += ", ";
-    const std::string text = in_quotes(names[i]);
+    const std::string text = quoted(names[i]);
     out += text.substr(1, text.size() - 2);
   }
   return out;

@@ -8,7 +8,8 @@
 namespace velbo::internal {
 
 // The text in double quotes on one line: control characters are escaped, long texts are cut.
-[[nodiscard]] std::string in_quotes(std::string_view text);
+// Call it as internal::quoted where <iomanip> may be included: std::quoted would be found as well.
+[[nodiscard]] std::string quoted(std::string_view text);
 
 // "a, b, c", at most `most` of them, then "... (25 in all)".
 [[nodiscard]] std::string listed(const std::vector<std::string>& names, std::size_t most = 12);

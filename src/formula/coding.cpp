@@ -85,7 +85,7 @@ Coding code_terms(const FormulaTerms& terms, const std::vector<Variable>& variab
   std::set<std::string_view> seen;
   for (const std::string& name : out.names) {
     if (!seen.insert(name).second) {
-      throw Error(ErrorCode::formula, "two coefficients would be called " + in_quotes(name) + "; rename a column");
+      throw Error(ErrorCode::formula, "two coefficients would be called " + quoted(name) + "; rename a column");
     }
   }
   return out;

@@ -33,7 +33,7 @@ void require_some_rows(const Table& table, const std::vector<std::int64_t>& rows
     std::vector<char> present(static_cast<std::size_t>(table.n_rows()), 1);
     mark_missing(table.at(name), present);
     if (std::find(present.begin(), present.end(), 1) == present.end()) {
-      throw Error(ErrorCode::data, table.source() + ": column " + in_quotes(name) + " has no values");
+      throw Error(ErrorCode::data, table.source() + ": column " + quoted(name) + " has no values");
     }
   }
   throw Error(ErrorCode::data, table.source() + ": every row has a missing value in one of " + listed(columns));
@@ -48,17 +48,17 @@ void check_factor(const Variable& variable, const Table& table) {
   if (!variable.is_factor() || variable.levels.size() >= 2) return;
   throw Error(ErrorCode::data,
               table.source() + ": " +
-                  (variable.name == variable.column ? "column " + in_quotes(variable.name) : variable.name) +
-                  " has one level, " + in_quotes(variable.levels[0]) + ", in the rows used; a factor needs two");
+                  (variable.name == variable.column ? "column " + quoted(variable.name) : variable.name) +
+                  " has one level, " + quoted(variable.levels[0]) + ", in the rows used; a factor needs two");
 }
 
 void check_outcome(const Variable& outcome, const Table& table) {
   if (!outcome.is_factor() || outcome.levels.size() == 2) return;
   if (outcome.levels.size() == 1) {
-    throw Error(ErrorCode::data, table.source() + ": the outcome " + in_quotes(outcome.name) + " is " +
-                                     in_quotes(outcome.levels[0]) + " in every row used; two levels are needed");
+    throw Error(ErrorCode::data, table.source() + ": the outcome " + quoted(outcome.name) + " is " +
+                                     quoted(outcome.levels[0]) + " in every row used; two levels are needed");
   }
-  throw Error(ErrorCode::data, table.source() + ": the outcome " + in_quotes(outcome.name) + " has " +
+  throw Error(ErrorCode::data, table.source() + ": the outcome " + quoted(outcome.name) + " has " +
                                    std::to_string(outcome.levels.size()) + " levels (" + listed(outcome.levels, 5) +
                                    "); a text outcome has two");
 }
@@ -145,8 +145,7 @@ std::vector<double> Design::evaluate_response(const Table& table, const std::vec
   mark_missing(state_->outcome, table, present);
   for (const std::int64_t row : rows) {
     if (present[static_cast<std::size_t>(row)] == 0) {
-      throw Error(ErrorCode::data,
-                  table.place(row) + ": the outcome " + in_quotes(state_->outcome.name) + " is missing");
+      throw Error(ErrorCode::data, table.place(row) + ": the outcome " + quoted(state_->outcome.name) + " is missing");
     }
   }
   std::vector<double> out(rows.size());
@@ -171,7 +170,7 @@ std::vector<double> number_column(const Table& table, std::string_view name, con
   for (const std::int64_t row : rows) {
     const double value = column.numbers[static_cast<std::size_t>(row)];
     if (!std::isfinite(value)) {
-      throw Error(ErrorCode::data, table.place(row) + ": column " + in_quotes(name) +
+      throw Error(ErrorCode::data, table.place(row) + ": column " + quoted(name) +
                                        (std::isnan(value) ? " is missing" : " is " + format_number(value)));
     }
     out.push_back(value);

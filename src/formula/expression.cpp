@@ -183,11 +183,11 @@ void require_numbers(const Table& table, const Column& column) {
   }
   if (row < 0) {
     throw Error(ErrorCode::data,
-                table.source() + ": column " + in_quotes(column.name) + " is text without any value, not numbers");
+                table.source() + ": column " + quoted(column.name) + " is text without any value, not numbers");
   }
   const auto code = static_cast<std::size_t>(column.codes[static_cast<std::size_t>(row)]);
-  throw Error(ErrorCode::data, table.place(row) + ": column " + in_quotes(column.name) + " is " +
-                                   in_quotes(column.levels[code]) + ", not a number");
+  throw Error(ErrorCode::data, table.place(row) + ": column " + quoted(column.name) + " is " +
+                                   quoted(column.levels[code]) + ", not a number");
 }
 
 void fail_not_finite(const Table& table, std::int64_t row, const Expression::Bound& expression, std::string_view name,
@@ -195,7 +195,7 @@ void fail_not_finite(const Table& table, std::int64_t row, const Expression::Bou
   const Column* const column = expression.not_finite(row);
   if (column != nullptr) {
     const double input = column->numbers[static_cast<std::size_t>(row)];
-    throw Error(ErrorCode::data, table.place(row) + ": column " + in_quotes(column->name) +
+    throw Error(ErrorCode::data, table.place(row) + ": column " + quoted(column->name) +
                                      (std::isnan(input) ? " is missing" : " is " + format_number(input)));
   }
   throw Error(ErrorCode::data, table.place(row) + ": " + std::string(name) + " is " + format_number(value));

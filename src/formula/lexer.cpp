@@ -44,7 +44,7 @@ std::size_t number_end(std::string_view text, std::size_t i) {
   }
   if (c == '|') fail_in_formula(formula, i, "group terms such as (1 | g) are not available");
   if (c == '%') fail_in_formula(formula, i, "operators such as %in% are not available");
-  fail_in_formula(formula, i, "unexpected " + in_quotes(formula.substr(i, 1)));
+  fail_in_formula(formula, i, "unexpected " + quoted(formula.substr(i, 1)));
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ std::vector<Token> tokenize(std::string_view formula) {
       token.kind = Token::Kind::number;
       token.text = std::string(formula.substr(i, end - i));
       const auto value = parse_number(token.text);
-      if (!value) fail_in_formula(formula, i, in_quotes(token.text) + " is not a number");
+      if (!value) fail_in_formula(formula, i, quoted(token.text) + " is not a number");
       token.value = *value;
       i = end;
     } else if (c == '`') {

@@ -41,7 +41,7 @@ class Parser {
 
   [[noreturn]] void fail_unexpected() const {
     if (peek().is(')')) fail("a \")\" without its \"(\"");
-    const std::string what = "unexpected " + in_quotes(formula_.substr(peek().position, peek().length));
+    const std::string what = "unexpected " + quoted(formula_.substr(peek().position, peek().length));
     if (peek().is(',')) fail(what);
     fail(what + "; an operator such as \"+\" is missing before it");
   }
@@ -162,10 +162,10 @@ class Parser {
     std::string what = "expected a term";
     if (next_ > 0) {
       const Token& before = tokens_[next_ - 1];
-      what += " after " + in_quotes(formula_.substr(before.position, before.length));
+      what += " after " + quoted(formula_.substr(before.position, before.length));
     }
     if (peek().kind != Token::Kind::end) {
-      what += ", found " + in_quotes(formula_.substr(peek().position, peek().length));
+      what += ", found " + quoted(formula_.substr(peek().position, peek().length));
     }
     fail(what);
   }

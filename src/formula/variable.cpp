@@ -25,8 +25,8 @@ void check_columns(std::string_view formula, const Node& node, const Table& tabl
     const std::string nearest = nearest_name(node.text, names);
     fail_in_formula(
         formula, node.position,
-        "no column " + in_quotes(node.text) + " in " + table.source() +
-            (nearest.empty() ? "; columns are " + listed(names) : "; did you mean " + in_quotes(nearest) + "?"));
+        "no column " + quoted(node.text) + " in " + table.source() +
+            (nearest.empty() ? "; columns are " + listed(names) : "; did you mean " + quoted(nearest) + "?"));
   }
   for (const auto& child : node.children) check_columns(formula, *child, table);
 }
@@ -34,10 +34,10 @@ void check_columns(std::string_view formula, const Node& node, const Table& tabl
 void check_utf8(const Variable& variable, const Table& table) {
   if (!is_utf8(variable.name))
     throw Error(ErrorCode::data,
-                table.source() + ": the name of column " + in_quotes(variable.name) + " is not UTF-8 text");
+                table.source() + ": the name of column " + quoted(variable.name) + " is not UTF-8 text");
   for (const std::string& level : variable.levels) {
     if (!is_utf8(level)) {
-      throw Error(ErrorCode::data, table.source() + ": column " + in_quotes(variable.column) + " is not UTF-8 text");
+      throw Error(ErrorCode::data, table.source() + ": column " + quoted(variable.column) + " is not UTF-8 text");
     }
   }
 }
@@ -165,8 +165,8 @@ BoundVariable::BoundVariable(const Variable& variable, const Table& table) : var
 
 void BoundVariable::fail_unseen(std::int64_t row, std::string_view level) const {
   throw Error(ErrorCode::data,
-              table_->place(row) + ": level " + in_quotes(level) + " of " +
-                  (variable_->column == variable_->name ? "column " + in_quotes(variable_->name) : variable_->name) +
+              table_->place(row) + ": level " + quoted(level) + " of " +
+                  (variable_->column == variable_->name ? "column " + quoted(variable_->name) : variable_->name) +
                   " is not in the fit; its levels are " + listed(variable_->levels));
 }
 

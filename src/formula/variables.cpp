@@ -17,8 +17,8 @@ using Node = FormulaNode;
   }
   const std::string nearest = nearest_name(node.text, function_names());
   fail_in_formula(formula, node.position,
-                  "no function " + in_quotes(node.text) +
-                      (nearest.empty() ? "" : "; did you mean " + in_quotes(nearest) + "?") +
+                  "no function " + quoted(node.text) +
+                      (nearest.empty() ? "" : "; did you mean " + quoted(nearest) + "?") +
                       (nearest.empty() ? "; functions are " : " Functions are ") + listed(function_names(), 20));
 }
 
