@@ -1,5 +1,6 @@
 # libvelbo starts on a machine without CUDA: it names no CUDA library.  The plugin has the CUDA runtime inside, names no
 # library of CUDA or of the driver either, and shows nothing but its one function.
+cmake_minimum_required(VERSION 3.25) # for the policies of a script
 function(check_needed file)
   execute_process(COMMAND "${READELF}" --dynamic --wide "${file}" OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "\\(NEEDED\\)[^\n]*" needed "${dynamic}")

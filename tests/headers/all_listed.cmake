@@ -1,4 +1,5 @@
 # cmake -DROOT=include -DLISTED="velbo/a.h;velbo/b.h" -P all_listed.cmake
+cmake_minimum_required(VERSION 3.25) # for the policies of a script
 file(GLOB_RECURSE found RELATIVE "${ROOT}" "${ROOT}/velbo/*.h")
 foreach(header IN LISTS found)
   if(NOT header IN_LIST LISTED)

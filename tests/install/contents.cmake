@@ -1,4 +1,5 @@
 # Everything that should be in PREFIX is there, and nothing there knows of the source or build folder.
+cmake_minimum_required(VERSION 3.25) # for the policies of a script
 foreach(file IN LISTS EXPECTED)
   if(NOT EXISTS "${PREFIX}/${file}")
     message(SEND_ERROR "not installed: ${file}")

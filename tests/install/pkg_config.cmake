@@ -1,4 +1,5 @@
 # Builds the consumer by hand with what pkg-config says, and runs it.
+cmake_minimum_required(VERSION 3.25) # for the policies of a script
 if(NOT PKG_CONFIG)
   message("SKIPPED: there is no pkg-config on this machine")
   return()

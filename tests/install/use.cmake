@@ -1,5 +1,6 @@
 # Configures and builds the consumer in BINARY with OPTIONS, runs it with ARGUMENTS, and, if INSTALL is set, installs the
 # whole project into that folder.
+cmake_minimum_required(VERSION 3.25) # for the policies of a script
 file(REMOVE_RECURSE "${BINARY}")
 function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
