@@ -1,0 +1,53 @@
+// velbo/diagnostics.h - how far a fitted posterior can be trusted: Pareto smoothed importance sampling.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "velbo/export.h"
+
+namespace velbo {
+
+// Pareto smoothed importance sampling (Vehtari, Simpson, Gelman, Yao and Gabry 2024, "Pareto smoothed importance
+// sampling", JMLR 25(72)) of S draws from q with log weights log p(x, z_s) - log q(z_s).
+struct PsisResult {
+  // Shape of the generalised Pareto tail of the weights: below 0.5 the correction is reliable, above 0.7 it is not.
+  // It judges the joint distribution: the means of a mean-field q are often better than its k_hat.
+  double k_hat = 0;
+  // Sampling error of k_hat over repeated draws, from the number of tail draws alone; infinite where k_hat is.
+  double k_hat_se = 0;
+  double ess = 0;              // 1 / sum of squared normalised smoothed weights
+  double log_mean_weight = 0;  // log of the mean raw weight: an estimate of the log evidence
+  std::vector<double> log_weights;  // [S] smoothed, and normalised: exp() of them sums to 1
+  std::int64_t n_tail = 0;          // draws above the cut, that the tail was fitted to
+};
+
+// The same numbers as ArviZ's psislw: the tail is the min(ceil(S/5), ceil(3 sqrt S)) largest weights, less those that tie
+// with the cut.  The weights must come from independent draws: Sobol draws spoil the calibration of k_hat.
+//
+//   -inf           a weight of zero
+//   k_hat = +inf   fewer than 5 tail draws (20 draws or fewer, or many ties), or a tail that cannot be fitted:
+//                  nothing is smoothed, as in ArviZ
+//   k_hat = -inf   all log weights equal within 1e-10: q is the posterior.  Here ArviZ gives +inf or a fit to rounding.
+//
+// Takes O(S) time.  Throws Error(data) naming the first NaN or +inf, or if every weight is zero or there is none.
+VELBO_EXPORT PsisResult psis(std::span<const double> log_weights);
+
+// Its k_hat, without the copy of the weights.
+VELBO_EXPORT double psis_khat(std::span<const double> log_weights);
+
+// Above this k_hat the importance-corrected moments of S draws cannot be trusted: min(1 - 1 / log10(S), 0.7)
+// (Vehtari et al. 2024, section 3.2.4).  0 for S <= 10.
+VELBO_EXPORT double khat_threshold(std::int64_t n_draws);
+
+// Mean and standard deviation of each column under the weights.
+struct WeightedMoments {
+  std::vector<double> mean;  // [D]
+  std::vector<double> sd;    // [D]
+};
+
+// draws: [S, D] row-major; log_weights: [S], normalised (PsisResult::log_weights).  Throws Error(shape) where the sizes
+// do not fit together.
+VELBO_EXPORT WeightedMoments weighted_moments(std::span<const double> draws, std::span<const double> log_weights);
+
+}  // namespace velbo
