@@ -95,8 +95,9 @@ std::string listed(const std::vector<std::string>& names, std::size_t most) {
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
   std::string best;
-  // At most one letter in three may differ, and two letters in short names never do.
-  int best_distance = static_cast<int>(std::min<std::size_t>(2 * ((name.size() + 2) / 3), 8)) + 1;
+  // About two letters in three must be right; of a single letter only the case may differ.
+  const std::size_t allowed = name.size() < 2 ? name.size() : std::min<std::size_t>(2 * ((name.size() + 2) / 3), 8);
+  int best_distance = static_cast<int>(allowed) + 1;
   for (const std::string& candidate : candidates) {
     if (candidate.size() > name.size() + 4 || name.size() > candidate.size() + 4) continue;
     const int distance = edit_distance(name, candidate);
