@@ -207,18 +207,35 @@ void curvature_product(const Context& context, const Rows<T>& rows, const T* c, 
   std::copy_n(total.data(), d, out);
 }
 
+// Few rows and many draws are as common as the other way round, so blocks of draws are shared out too.
 template <class T>
 void log_likelihood(const Context& context, const Rows<T>& rows, const double* z, std::int64_t n_draws, double* out) {
+  constexpr std::int64_t kDrawsOfABlock = 512;
   const std::int64_t d = rows.n_columns;
+  const Chunks chunks = cut<T>(rows.n_rows, d, std::min(n_draws, kDrawsOfABlock));
+  const std::int64_t blocks = (n_draws + kDrawsOfABlock - 1) / kDrawsOfABlock;
+  const double operations =
+      static_cast<double>(n_draws) * static_cast<double>(2 * d + 20) * static_cast<double>(rows.n_rows);
+  const int threads = operations < kOperationsWorthThreads ? 1 : context.threads();
   const std::vector<T> z_t = converted<T>(z, n_draws * d);
-  const auto total = sum_over_rows<T>(
-      context, rows.n_rows, d, n_draws,
-      static_cast<double>(n_draws) * static_cast<double>(2 * d + 20) * static_cast<double>(rows.n_rows),
-      [&](std::int64_t begin, std::int64_t end, double* sums, T* scratch) {
-        kernels<T>().draws(
-            {.rows = &rows, .begin = begin, .end = end, .z = z_t.data(), .n_draws = n_draws, .out = sums}, scratch);
-      });
-  std::copy_n(total.data(), n_draws, out);
+  std::vector<std::unique_ptr<Scratch<T>>> scratch(static_cast<std::size_t>(std::max(threads, 1)));
+  std::vector<double> partial(static_cast<std::size_t>(chunks.count * n_draws), 0.0);  // [chunks, S]
+  parallel_for(chunks.count * blocks, threads, [&](std::int64_t piece, int worker) {
+    auto& mine = scratch[static_cast<std::size_t>(worker)];
+    if (!mine) mine = std::make_unique<Scratch<T>>(scratch_size<T>(d));
+    const std::int64_t chunk = piece / blocks, first = piece % blocks * kDrawsOfABlock;
+    const std::int64_t begin = chunk * chunks.rows;
+    kernels<T>().draws({.rows = &rows,
+                        .begin = begin,
+                        .end = std::min(rows.n_rows, begin + chunks.rows),
+                        .z = z_t.data() + first * d,
+                        .n_draws = std::min(kDrawsOfABlock, n_draws - first),
+                        .out = partial.data() + chunk * n_draws + first},
+                       mine->data.get());
+  });
+  std::fill_n(out, n_draws, 0.0);
+  for (std::int64_t chunk = 0; chunk < chunks.count; ++chunk)
+    for (std::int64_t s = 0; s < n_draws; ++s) out[s] += partial[static_cast<std::size_t>(chunk * n_draws + s)];
 }
 
 template <class T>

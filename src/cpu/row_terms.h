@@ -32,22 +32,97 @@ VELBO_HD T root(T x) {
   }
 }
 
-// Applies `rule(m, s)`, which gives the logistic expectation, to every row.  Expectations are taken at -|m|, where
-// softplus and sigmoid are small and exact, and mirrored: softplus(m) = softplus(-m) + m.
-template <class T, class Rule>
-inline __attribute__((always_inline)) void bernoulli_rows(const RowTerms<T>& t, const Rule& rule) {
+// Expectations are taken at -|m|, where softplus and sigmoid are small and exact, and mirrored:
+// softplus(m) = softplus(-m) + m.
+template <LogisticRule R, class T>
+void bernoulli_rows(const RowTerms<T>& t) {
   for (std::int64_t r = 0; r < t.used; ++r) {
     const T m = t.m[r];
     const T a = abs_of(m);
-    const auto e = rule(-a, root(t.s[r]));
-    const T plus = m > T(0) ? e.value + a : e.value;    // E softplus(eta)
-    const T minus = m > T(0) ? e.value : e.value + a;   // E softplus(-eta)
-    const T upper = m > T(0) ? T(1) - e.first : e.first;  // E sigmoid(eta)
-    const T lower = m > T(0) ? e.first : T(1) - e.first;  // E sigmoid(-eta)
+    const Logistic<T> e = logistic_expectation_by<R>(-a, root(t.s[r]));
+    const bool positive = m > T(0);
+    const T plus = positive ? e.softplus + a : e.softplus;       // E softplus(eta)
+    const T minus = positive ? e.softplus : e.softplus + a;      // E softplus(-eta)
+    const T upper = positive ? T(1) - e.sigmoid : e.sigmoid;     // E sigmoid(eta)
+    const T lower = positive ? e.sigmoid : T(1) - e.sigmoid;     // E sigmoid(-eta)
     const T success = t.y[r], failure = t.trials[r] - success, w = t.weights[r];
     t.value[r] = -w * (success * minus + failure * plus);
     t.rho[r] = w * (success * lower - failure * upper);
-    t.c[r] = w * t.trials[r] * e.second;
+    t.c[r] = w * t.trials[r] * e.slope;
+  }
+}
+
+// Weighted expected log likelihood, its derivative in m, and -2 d/d(s^2), for every row of the tile.
+template <class T>
+void expected_terms(RowLikelihood likelihood, const RowTerms<T>& t) {
+  switch (likelihood) {
+    case RowLikelihood::bernoulli: {
+      T least = t.s[0], most = t.s[0];
+      for (std::int64_t r = 0; r < t.used; ++r) {
+        least = t.s[r] < least ? t.s[r] : least;
+        most = t.s[r] > most ? t.s[r] : most;
+      }
+      with_logistic_rule(logistic_rule_for(root(least), root(most)), [&]<LogisticRule R>() { bernoulli_rows<R>(t); });
+      return;
+    }
+    case RowLikelihood::poisson:
+      for (std::int64_t r = 0; r < t.used; ++r) {
+        const Expectation<T> e = poisson_expectation(t.y[r], T(0), t.m[r], t.s[r]);
+        t.value[r] = t.weights[r] * e.value;
+        t.rho[r] = t.weights[r] * e.d_mean;
+        t.c[r] = t.weights[r] * e.curvature;
+      }
+      return;
+    case RowLikelihood::unit_gaussian:
+      for (std::int64_t r = 0; r < t.used; ++r) {
+        const T residual = t.y[r] - t.m[r];
+        t.value[r] = T(-0.5) * t.weights[r] * (residual * residual + t.s[r]);
+        t.rho[r] = t.weights[r] * residual;
+        t.c[r] = t.weights[r];
+      }
+      return;
+  }
+}
+
+// Weighted log likelihood of every row at the predictor m.
+template <class T>
+void row_log_likelihood(RowLikelihood likelihood, const RowTerms<T>& t) {
+  switch (likelihood) {
+    case RowLikelihood::bernoulli:
+      for (std::int64_t r = 0; r < t.used; ++r) {
+        const T softplus = logistic(-abs_of(t.m[r])).softplus;
+        const T a = abs_of(t.m[r]);
+        const T plus = t.m[r] > T(0) ? softplus + a : softplus;
+        const T minus = t.m[r] > T(0) ? softplus : softplus + a;
+        t.value[r] = -t.weights[r] * (t.y[r] * minus + (t.trials[r] - t.y[r]) * plus);
+      }
+      return;
+    case RowLikelihood::poisson:
+      for (std::int64_t r = 0; r < t.used; ++r)
+        t.value[r] = t.weights[r] * (t.y[r] * t.m[r] - exp_any(t.m[r]));
+      return;
+    case RowLikelihood::unit_gaussian:
+      for (std::int64_t r = 0; r < t.used; ++r) {
+        const T residual = t.y[r] - t.m[r];
+        t.value[r] = T(-0.5) * t.weights[r] * residual * residual;
+      }
+      return;
+  }
+}
+
+// sums[0] += the values, sums[1] += their absolute values, in double and in a fixed order.
+template <class T>
+void add_values(const T* value, std::int64_t used, double* sums) {
+  double total[8] = {}, absolute[8] = {};
+  for (std::int64_t r = 0; r < used; r += 8)
+    for (int k = 0; k < 8; ++k) {
+      const double v = static_cast<double>(value[r + k]);
+      total[k] += v;
+      absolute[k] += v < 0 ? -v : v;
+    }
+  for (int k = 0; k < 8; ++k) {
+    sums[0] += total[k];
+    sums[1] += absolute[k];
   }
 }
 

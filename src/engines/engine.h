@@ -1,0 +1,41 @@
+// engines/engine.h - what can be fitted: the fit loop (src/fit/fit.cpp) knows engines only through this.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "models/expected_log_joint.h"
+
+namespace velbo::internal {
+
+// Where an engine is.
+struct EngineReport {
+  double elbo = std::numeric_limits<double>::quiet_NaN();    // of the last evaluated point
+  double error_sd = std::numeric_limits<double>::infinity();  // estimated distance of point() to the optimum
+  bool on_all_data = false;  // false in warm-start stages, whose error says nothing about the answer
+  bool diverged = false;
+  std::string message;  // why, where diverged
+  std::string stage;
+  std::int64_t steps = 0, evaluations = 0, rejected_steps = 0, rows_read = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // Up to n_steps steps; fewer when there is nothing left to do.
+  virtual void advance(std::int64_t n_steps) = 0;
+  // The exact ELBO of point(), which may step back to the last verified point where the last step made it worse (the
+  // report then says so by its error_sd).
+  [[nodiscard]] virtual double evaluate() = 0;
+  [[nodiscard]] virtual const EngineReport& report() const = 0;
+  // The variational distribution reached.
+  [[nodiscard]] virtual const GaussianPoint& point() const = 0;
+  // What the user should know about the model, found on the way; call after evaluate().
+  [[nodiscard]] virtual std::vector<std::string> findings() = 0;
+  // The model on all its data, for the diagnosis.
+  [[nodiscard]] virtual ExpectedLogJointOracle& oracle() = 0;
+};
+
+}  // namespace velbo::internal

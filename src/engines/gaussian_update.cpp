@@ -1,0 +1,96 @@
+// engines/gaussian_update.cpp
+#include "engines/gaussian_update.h"
+
+#include <Eigen/Cholesky>
+#include <algorithm>
+#include <cmath>
+
+namespace velbo::internal {
+namespace {
+
+class FullRankUpdate final : public GaussianUpdate {
+ public:
+  FullRankUpdate(const GaussianPoint& point, const ExpectedLogJoint& expected)
+      : point_(point), gradient_(expected.gradient) {
+    const auto lower = point.factor.triangularView<Eigen::Lower>();
+    const Eigen::MatrixXd half = lower.transpose() * expected.curvature;
+    const Eigen::MatrixXd whitened = half * lower;
+    const Eigen::Index d = point.dimension();
+    g_ = Eigen::MatrixXd::Identity(d, d) - 0.5 * (whitened + whitened.transpose());
+  }
+
+  [[nodiscard]] std::optional<GaussianPoint> at(double r) const override {
+    const Eigen::MatrixXd identity = Eigen::MatrixXd::Identity(g_.rows(), g_.cols());
+    std::optional<Eigen::MatrixXd> change = inverse_factor(identity - r * g_);
+    if (!change) change = inverse_factor(identity - r * g_ + 0.5 * r * r * g_ * g_);
+    if (!change) return std::nullopt;
+    GaussianPoint next = point_;
+    next.factor = point_.factor.triangularView<Eigen::Lower>() * *change;
+    next.mean += r * (next.factor * (next.factor.transpose() * gradient_));
+    if (!next.mean.allFinite() || !next.factor.allFinite()) return std::nullopt;
+    return next;
+  }
+
+ private:
+  GaussianPoint point_;
+  Eigen::VectorXd gradient_;
+  Eigen::MatrixXd g_;
+};
+
+class MeanFieldUpdate final : public GaussianUpdate {
+ public:
+  MeanFieldUpdate(const GaussianPoint& point, const ExpectedLogJoint& expected, Eigen::VectorXd newton_step)
+      : point_(point), target_(expected.curvature.col(0)), step_(std::move(newton_step)) {}
+
+  [[nodiscard]] std::optional<GaussianPoint> at(double r) const override {
+    GaussianPoint next = point_;
+    for (Eigen::Index i = 0; i < point_.dimension(); ++i) {
+      const double precision = 1 / (point_.factor(i, 0) * point_.factor(i, 0));
+      // A curvature that is not positive (a heavy-tailed prior far out) widens q by a bounded factor.
+      const double mixed = std::max((1 - r) * precision + r * target_[i], 0.25 * precision);
+      next.factor(i, 0) = 1 / std::sqrt(mixed);
+    }
+    next.mean += r * step_;
+    if (!next.mean.allFinite() || !next.factor.allFinite()) return std::nullopt;
+    return next;
+  }
+
+ private:
+  GaussianPoint point_;
+  Eigen::VectorXd target_, step_;
+};
+
+}  // namespace
+
+std::optional<Eigen::MatrixXd> inverse_factor(const Eigen::MatrixXd& precision) {
+  // Cholesky from the last row upwards gives P = U U' with U upper triangular; then P^-1 = U^-T U^-1 and L = U^-T.
+  const Eigen::MatrixXd reversed = precision.reverse();
+  const Eigen::LLT<Eigen::MatrixXd> cholesky(reversed);
+  if (cholesky.info() != Eigen::Success) return std::nullopt;
+  const Eigen::MatrixXd lower = cholesky.matrixL();
+  const Eigen::MatrixXd upper = lower.reverse();
+  const Eigen::Index d = precision.rows();
+  const Eigen::MatrixXd factor =
+      upper.triangularView<Eigen::Upper>().solve(Eigen::MatrixXd::Identity(d, d)).transpose();
+  if (!factor.allFinite()) return std::nullopt;
+  return Eigen::MatrixXd(factor.triangularView<Eigen::Lower>());
+}
+
+std::unique_ptr<GaussianUpdate> full_rank_update(const GaussianPoint& point, const ExpectedLogJoint& expected) {
+  return std::make_unique<FullRankUpdate>(point, expected);
+}
+
+std::unique_ptr<GaussianUpdate> mean_field_update(const GaussianPoint& point, const ExpectedLogJoint& expected,
+                                                  Eigen::VectorXd newton_step) {
+  return std::make_unique<MeanFieldUpdate>(point, expected, std::move(newton_step));
+}
+
+double distance_in_sds(const GaussianPoint& from, const GaussianPoint& to) {
+  const Eigen::ArrayXd sd_from = from.sd(), sd_to = to.sd();
+  const double means = ((to.mean - from.mean).array() / sd_to).abs().maxCoeff();
+  const double sds = (sd_to / sd_from).log().abs().maxCoeff();
+  const double distance = std::max(means, sds);
+  return std::isfinite(distance) ? distance : std::numeric_limits<double>::infinity();
+}
+
+}  // namespace velbo::internal

@@ -1,0 +1,211 @@
+// engines/newton.cpp
+#include "engines/newton.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engines/gaussian_update.h"
+#include "engines/identification.h"
+#include "models/expected_prior.h"
+
+namespace velbo::internal {
+namespace {
+
+// Below this many rows a pass costs less than the bookkeeping of a subsample.
+constexpr std::int64_t kRowsWorthSampling = 20000;
+// Rows a column that a subsample needs to determine the coefficients about as the whole does.
+constexpr std::int64_t kRowsPerColumn = 20;
+// A subsample of 1 % (10 %) is itself some 10 (3) posterior sds off: more accuracy there is wasted.
+constexpr double kEnoughInSample = 0.3;
+constexpr int kHalvings = 40;
+// A coefficient without a prior whose sd has grown this much since the start follows a likelihood that rises for ever.
+constexpr double kRunaway = 1e4;
+
+}  // namespace
+
+NewtonEngine::NewtonEngine(const GlmData& data, std::unique_ptr<ExpectedLogJointOracle> oracle, FamilyKind family,
+                           double tolerance, Key key, std::optional<GaussianPoint> init)
+    : data_(data), oracle_(std::move(oracle)), tolerance_(tolerance) {
+  const std::int64_t n = oracle_->n_rows();
+  if (!init && n >= kRowsWorthSampling) {
+    const std::int64_t least = kRowsPerColumn * oracle_->n_latents();
+    for (const std::int64_t divisor : {100, 10}) {
+      const std::int64_t rows = std::max<std::int64_t>(n / divisor, 1000);
+      if (rows < least || rows > n / 2) continue;
+      auto sample = oracle_->subsample(rows, fold_in(key, static_cast<std::uint64_t>(divisor)));
+      if (!sample) break;
+      stages_.push_back({std::move(sample), fmt::format("{} of {} rows", rows, n), kEnoughInSample,
+                         divisor == 10 && !stages_.empty() ? 2 : 0});
+    }
+  }
+  stages_.push_back({nullptr, "all rows", tolerance, 0});
+  report_.stage = stages_.front().name;
+  report_.on_all_data = stages_.size() == 1;
+  point_ = init ? *init : current_oracle().start(family);
+  start_sd_ = point_.sd();
+}
+
+ExpectedLogJointOracle& NewtonEngine::current_oracle() {
+  return stages_[stage_].sample ? *stages_[stage_].sample : *oracle_;
+}
+
+ExpectedLogJoint NewtonEngine::evaluate_at(const GaussianPoint& point) {
+  ExpectedLogJoint out = current_oracle().evaluate(point, true);
+  ++report_.evaluations;
+  report_.rows_read = oracle_->rows_read() + rows_read_in_samples_ +
+                      (stages_[stage_].sample ? stages_[stage_].sample->rows_read() : 0);
+  return out;
+}
+
+void NewtonEngine::advance(std::int64_t n_steps) {
+  for (std::int64_t i = 0; i < n_steps && !report_.diverged; ++i) step();
+}
+
+void NewtonEngine::step() {
+  ++report_.steps;
+  if (!expected_) {
+    expected_ = evaluate_at(point_);
+    if (!expected_->is_finite()) return diverge("the log joint is not finite at the start");
+    if (steps_in_stage_ == 0 && point_.family == FamilyKind::full_rank) {
+      const bool some_flat = std::any_of(data_.priors.begin(), data_.priors.end(),
+                                         [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; });
+      const std::string flat = some_flat ? flat_direction(expected_->curvature, data_.recipe.names) : std::string();
+      if (!flat.empty())
+        return diverge(fmt::format("there is no posterior: neither the data nor a prior says anything about {}; give the "
+                                   "coefficients a proper prior",
+                                   flat));
+    }
+  }
+  report_.elbo = expected_->value + point_.entropy();
+  std::unique_ptr<GaussianUpdate> update;
+  if (point_.family == FamilyKind::full_rank) {
+    update = full_rank_update(point_, *expected_);
+  } else {
+    update = mean_field_update(point_, *expected_,
+                               current_oracle().solve_curvature(point_, expected_->gradient, 0.1 * tolerance_));
+  }
+  const std::optional<GaussianPoint> full_step = update->at(1);
+  const double distance = full_step ? distance_in_sds(point_, *full_step) : std::numeric_limits<double>::infinity();
+  const double rate = std::min(1.0, last_distance_ > 0 ? distance / last_distance_ : distance);
+  const double remaining = distance * rate;
+  ++steps_in_stage_;
+  const bool last_stage = stage_ + 1 == stages_.size();
+  if (full_step && remaining <= stages_[stage_].enough) {
+    // Near enough for a last step without a pass over the rows.
+    verified_point_ = std::exchange(point_, *full_step);
+    verified_expected_ = std::exchange(expected_, std::nullopt);
+    verified_distance_ = distance;
+    last_distance_ = 0;
+    report_.error_sd = last_stage ? remaining : std::numeric_limits<double>::infinity();
+    if (!last_stage) next_stage();
+    return;
+  }
+  line_search(*update, full_step.value_or(point_), distance);
+  if (report_.diverged) return;
+  check_drift();
+  if (!last_stage && stages_[stage_].max_steps > 0 && steps_in_stage_ >= stages_[stage_].max_steps) next_stage();
+}
+
+// The longest of the steps 1, 1/2, 1/4 ... that does not lower the ELBO by more than rounding.
+void NewtonEngine::line_search(const GaussianUpdate& update, const GaussianPoint& full_step, double distance) {
+  double r = 1;
+  for (int halving = 0; halving <= kHalvings; ++halving, r *= 0.5) {
+    const std::optional<GaussianPoint> candidate = halving == 0 && std::isfinite(distance)
+                                                       ? std::optional<GaussianPoint>(full_step)
+                                                       : update.at(r);
+    if (!candidate) continue;
+    ExpectedLogJoint expected = evaluate_at(*candidate);
+    const double elbo = expected.value + candidate->entropy();
+    if (expected.is_finite() && elbo >= report_.elbo - expected_->slack) {
+      point_ = *candidate;
+      expected_ = std::move(expected);
+      report_.elbo = elbo;
+      last_distance_ = r == 1 ? distance : 0;
+      // After the step about (1 - r) of the way is left, or what the next step will show to be less.
+      report_.error_sd = stage_ + 1 == stages_.size() ? distance : std::numeric_limits<double>::infinity();
+      return;
+    }
+    ++report_.rejected_steps;
+  }
+  diverge("no step along the natural gradient raises the ELBO");
+}
+
+void NewtonEngine::next_stage() {
+  if (stages_[stage_].sample) rows_read_in_samples_ += stages_[stage_].sample->rows_read();
+  stages_[stage_].sample.reset();
+  ++stage_;
+  steps_in_stage_ = 0;
+  last_distance_ = 0;
+  expected_.reset();
+  verified_point_.reset();
+  verified_expected_.reset();
+  report_.stage = stages_[stage_].name;
+  report_.on_all_data = stage_ + 1 == stages_.size();
+}
+
+void NewtonEngine::check_drift() {
+  const Eigen::VectorXd sd = point_.sd();
+  for (Eigen::Index i = 0; i < data_.recipe.n_coefficients(); ++i) {
+    if (data_.priors[static_cast<std::size_t>(i)].prior.kind != Prior::Kind::flat) continue;
+    if (sd[i] < kRunaway * start_sd_[i]) continue;
+    const Eigen::VectorXd drift = point_.family == FamilyKind::full_rank
+                                      ? Eigen::VectorXd(point_.factor * point_.factor.row(i).transpose())
+                                      : Eigen::VectorXd(Eigen::VectorXd::Unit(point_.dimension(), i));
+    return diverge(fmt::format("the likelihood keeps rising along {} and its prior is flat: there is no posterior "
+                               "(are the outcomes separated?); give the coefficients a proper prior",
+                               describe_direction(drift, data_.recipe.names)));
+  }
+}
+
+void NewtonEngine::diverge(const std::string& why) {
+  if (stage_ + 1 < stages_.size()) {
+    // Some rows may say nothing about a coefficient that all of them determine.
+    while (stage_ + 1 < stages_.size()) next_stage();
+    point_ = oracle_->start(point_.family);
+    return;
+  }
+  report_.diverged = true;
+  report_.message = why;
+}
+
+double NewtonEngine::evaluate() {
+  if (expected_ && report_.on_all_data) return expected_->value + point_.entropy();
+  const ExpectedLogJoint now = oracle_->evaluate(point_, false);
+  const double elbo = now.value + point_.entropy();
+  if (verified_point_ && verified_expected_ && !report_.diverged &&
+      !(elbo >= verified_expected_->value + verified_point_->entropy() - now.slack)) {
+    // The last step overshot: back to where it came from, and on with a line search.
+    point_ = std::move(*verified_point_);
+    expected_ = std::move(verified_expected_);
+    last_distance_ = 0;
+    report_.error_sd = std::max(verified_distance_, 2 * tolerance_);
+    report_.elbo = expected_->value + point_.entropy();
+    stages_[stage_].enough = 0.1 * stages_[stage_].enough;
+  } else {
+    report_.elbo = elbo;
+  }
+  verified_point_.reset();
+  return report_.elbo;
+}
+
+std::vector<std::string> NewtonEngine::findings() {
+  const auto& expected = expected_ ? expected_ : verified_expected_;
+  if (!expected || point_.family != FamilyKind::full_rank || report_.diverged) return {};
+  const Eigen::Index n_coefficients = data_.recipe.n_coefficients();
+  ExpectedLogJoint prior;
+  prior.gradient = Eigen::VectorXd::Zero(point_.dimension());
+  prior.curvature = Eigen::MatrixXd::Zero(point_.dimension(), 1);
+  add_expected_prior(data_, point_, true, prior);
+  std::vector<std::string> out;
+  for (const std::string& direction :
+       prior_dominated_directions(expected->curvature.topLeftCorner(n_coefficients, n_coefficients),
+                                  prior.curvature.col(0).head(n_coefficients), data_.recipe.names))
+    out.push_back(fmt::format("the data say next to nothing about {}: there the prior decides (collinear or constant "
+                              "columns, more columns than rows, or separated outcomes)",
+                              direction));
+  return out;
+}
+
+}  // namespace velbo::internal

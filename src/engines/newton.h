@@ -1,0 +1,67 @@
+// engines/newton.h - Newton's method on the exact ELBO of a Gaussian family.
+//
+// Each step is the natural-gradient step of gaussian_update.h with the exact expectations of an ExpectedLogJointOracle;
+// r = 1 where the ELBO rises, halved until it does.  With many rows the first steps see random subsamples of 1 % and 10 %,
+// so that all rows are read two or three times.
+//
+// The last step is taken without a further pass when its estimated remaining error is below the tolerance: with step
+// sizes d_{k-1} and d_k in posterior sds the error left after step k is at most about d_k (d_k / d_{k-1}), because the
+// steps shrink at least linearly at that rate (quadratically, in fact).  evaluate() then checks that the ELBO rose.
+#pragma once
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engines/engine.h"
+#include "models/glm_data.h"
+
+namespace velbo::internal {
+
+class NewtonEngine final : public Engine {
+ public:
+  NewtonEngine(const GlmData& data, std::unique_ptr<ExpectedLogJointOracle> oracle, FamilyKind family, double tolerance,
+               Key key, std::optional<GaussianPoint> init);
+
+  void advance(std::int64_t n_steps) override;
+  [[nodiscard]] double evaluate() override;
+  [[nodiscard]] const EngineReport& report() const override { return report_; }
+  [[nodiscard]] const GaussianPoint& point() const override { return point_; }
+  [[nodiscard]] std::vector<std::string> findings() override;
+  [[nodiscard]] ExpectedLogJointOracle& oracle() override { return *oracle_; }
+
+ private:
+  struct Stage {
+    std::unique_ptr<ExpectedLogJointOracle> sample;  // null: all rows
+    std::string name;
+    double enough = 0;           // estimated error at which the stage ends
+    std::int64_t max_steps = 0;  // and the most steps it takes; 0: no limit
+  };
+
+  void step();
+  void line_search(const class GaussianUpdate& update, const GaussianPoint& full_step, double distance);
+  void next_stage();
+  void diverge(const std::string& why);
+  // What an improper posterior looks like, on the way.
+  void check_drift();
+  [[nodiscard]] ExpectedLogJointOracle& current_oracle();
+  [[nodiscard]] ExpectedLogJoint evaluate_at(const GaussianPoint& point);
+
+  const GlmData& data_;
+  std::unique_ptr<ExpectedLogJointOracle> oracle_;
+  double tolerance_;
+  std::vector<Stage> stages_;
+  std::size_t stage_ = 0;
+  std::int64_t steps_in_stage_ = 0;
+  GaussianPoint point_;
+  std::optional<ExpectedLogJoint> expected_;  // at point_; empty after a step without a pass
+  Eigen::VectorXd start_sd_;
+  double last_distance_ = 0;  // of the last accepted full step in this stage; 0: none
+  // The last point whose expectations are known, behind an unverified step.
+  std::optional<GaussianPoint> verified_point_;
+  std::optional<ExpectedLogJoint> verified_expected_;
+  double verified_distance_ = 0;
+  std::int64_t rows_read_in_samples_ = 0;
+  EngineReport report_;
+};
+
+}  // namespace velbo::internal

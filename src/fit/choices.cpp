@@ -1,0 +1,82 @@
+// fit/choices.cpp
+#include "fit/choices.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "velbo/error.h"
+
+namespace velbo::internal {
+namespace {
+
+// A full-rank q of this many latents takes seconds to factorise a few times and 8 MB to keep.
+constexpr std::int64_t kFullRankLatents = 1000;
+// A float column whose mean is this many times its sd keeps 4 of its 7 digits.
+constexpr double kFarFromZero = 1000;
+constexpr double kFloatIntegers = 16777216;  // 2^24: beyond, float has no odd numbers
+
+void check(const FitOptions& options) {
+  const auto refuse = [](const char* option, double value, const char* expected) {
+    throw Error(ErrorCode::argument, fmt::format("{} is {}, expected {}", option, value, expected));
+  };
+  if (!(options.tolerance > 0) || !std::isfinite(options.tolerance))
+    refuse("tolerance", options.tolerance, "a positive number of posterior standard deviations");
+  if (options.max_steps < 1) refuse("max_steps", static_cast<double>(options.max_steps), "1 or more");
+  if (!(options.max_seconds > 0)) refuse("max_seconds", options.max_seconds, "a positive number");
+  if (options.diagnostic_draws != 0 && options.diagnostic_draws < 100)
+    refuse("diagnostic_draws", static_cast<double>(options.diagnostic_draws), "0 (chosen by cost) or at least 100");
+}
+
+// Empty, or why float would lose digits that the data have.
+std::string why_not_float(const GlmData& data, FamilyKind family) {
+  const auto beyond = [](const std::vector<double>& values) {
+    return std::any_of(values.begin(), values.end(), [](double v) { return std::abs(v) > kFloatIntegers; });
+  };
+  if (data.recipe.likelihood == Likelihood::gaussian) return "the Gaussian likelihood's sums of squares are taken in double";
+  if (beyond(data.y) || beyond(data.trials)) return "counts above 16,777,216 are not exact in float";
+  // A full-rank fit with an intercept centres its columns first.
+  if (family == FamilyKind::full_rank && data.recipe.has_intercept) return {};
+  for (std::size_t j = data.recipe.has_intercept ? 1 : 0; j < data.column_mean.size(); ++j)
+    if (std::abs(data.column_mean[j]) > kFarFromZero * data.column_sd[j] && data.column_sd[j] > 0)
+      return fmt::format("{} lies far from zero for its spread (mean {:.3g}, sd {:.3g})", data.recipe.names[j],
+                         data.column_mean[j], data.column_sd[j]);
+  return {};
+}
+
+}  // namespace
+
+Choices choose(const GlmData& data, const FitOptions& options) {
+  check(options);
+  Choices out;
+  const std::int64_t d = data.recipe.n_latents();
+  if (options.family != FamilyKind::automatic) {
+    out.family = options.family;
+    out.family_reason = "asked for";
+  } else {
+    out.family = d <= kFullRankLatents ? FamilyKind::full_rank : FamilyKind::mean_field;
+    out.family_reason = fmt::format("{} latents, {} {}", d, d <= kFullRankLatents ? "at most" : "more than",
+                                    kFullRankLatents);
+  }
+  out.engine_reason = options.engine != EngineKind::automatic
+                          ? "asked for"
+                          : "the likelihood depends on one linear predictor a row, so the ELBO and its derivatives are exact";
+  out.estimator = data.recipe.likelihood == Likelihood::bernoulli || data.recipe.likelihood == Likelihood::binomial
+                      ? "quadrature"
+                      : "closed_form";
+  const std::string loses = why_not_float(data, out.family);
+  const bool gaussian = data.recipe.likelihood == Likelihood::gaussian;
+  if (options.scalar != Scalar::automatic && !(gaussian && options.scalar == Scalar::float32)) {
+    out.scalar = options.scalar;
+    out.scalar_reason = "asked for";
+  } else {
+    out.scalar = loses.empty() ? Scalar::float32 : Scalar::float64;
+    out.scalar_reason = loses.empty() ? "rows in float, sums over rows in double" : loses;
+  }
+  out.device = options.device.value_or(Device{});
+  out.device_reason = options.device ? "asked for" : "this version computes on the cpu only";
+  return out;
+}
+
+}  // namespace velbo::internal

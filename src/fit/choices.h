@@ -1,0 +1,22 @@
+// fit/choices.h - what `automatic` options become for a model, and why: the reasons stand in the Summary.
+#pragma once
+#include <string>
+
+#include "models/glm_data.h"
+#include "velbo/fit.h"
+
+namespace velbo::internal {
+
+struct Choices {
+  EngineKind engine = EngineKind::newton;
+  FamilyKind family = FamilyKind::full_rank;
+  Scalar scalar = Scalar::float32;
+  Device device;
+  std::string estimator;
+  std::string engine_reason, family_reason, scalar_reason, device_reason;
+};
+
+// Throws Error(argument) for options that make no sense, Error(device) for a device that is not usable.
+Choices choose(const GlmData& data, const FitOptions& options);
+
+}  // namespace velbo::internal

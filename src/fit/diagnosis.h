@@ -1,0 +1,27 @@
+// fit/diagnosis.h - how good a fitted q is: importance sampling from it, and what that says.
+#pragma once
+#include <vector>
+
+#include "models/expected_log_joint.h"
+#include "velbo/context.h"
+#include "velbo/fit.h"
+
+namespace velbo::internal {
+
+struct Diagnosis {
+  double k_hat = 0, k_hat_se = 0, ess = 0, log_evidence = 0;
+  std::int64_t n_draws = 0;
+  std::string method;
+  // [n_latents] on the constrained scale; empty where k_hat does not allow them.
+  std::vector<double> corrected_mean, corrected_sd;
+};
+
+// Pareto-smoothed importance sampling with iid draws from q (methods: Yao, Vehtari, Simpson and Gelman 2018, "Yes, but did
+// it work?").  wanted_draws = 0: 4,000 to 100,000, by what they cost.
+Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, bool last_is_scale, const Context& context,
+                   std::int64_t wanted_draws, Key key);
+
+// The verdict and the advice from the status, k_hat and error_sd.
+void judge(Summary& summary);
+
+}  // namespace velbo::internal

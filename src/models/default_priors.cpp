@@ -1,0 +1,89 @@
+// models/default_priors.cpp
+#include "models/default_priors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "velbo/error.h"
+
+namespace velbo::internal {
+namespace {
+
+double weight_of(const GlmData& data, std::size_t n) { return data.weights.empty() ? 1 : data.weights[n]; }
+
+struct Outcome {
+  double centre = 0;  // on the link's scale
+  double sd = 1;      // s_y
+};
+
+Outcome describe_outcome(const GlmData& data) {
+  double total = 0, sum = 0, exposure = 0;
+  for (std::size_t n = 0; n < data.y.size(); ++n) {
+    const double w = weight_of(data, n);
+    const double offset = data.offset.empty() ? 0 : data.offset[n];
+    total += w;
+    switch (data.recipe.likelihood) {
+      case Likelihood::gaussian: sum += w * (data.y[n] - offset); break;
+      case Likelihood::poisson: sum += w * data.y[n]; exposure += w * std::exp(offset); break;
+      default: sum += w * data.y[n]; exposure += w * (data.trials.empty() ? 1 : data.trials[n]); break;
+    }
+  }
+  Outcome out;
+  switch (data.recipe.likelihood) {
+    case Likelihood::gaussian: {
+      out.centre = total > 0 ? sum / total : 0;
+      double squares = 0;
+      for (std::size_t n = 0; n < data.y.size(); ++n) {
+        const double r = data.y[n] - (data.offset.empty() ? 0 : data.offset[n]) - out.centre;
+        squares += weight_of(data, n) * r * r;
+      }
+      const double variance = squares / std::max(total - 1, 1.0);
+      out.sd = variance > 0 ? std::sqrt(variance) : std::max(std::abs(out.centre), 1.0);  // one row: its size
+      break;
+    }
+    // Half an event more keeps the logarithms finite when there is none.
+    case Likelihood::poisson: out.centre = std::log((sum + 0.5) / (exposure + 0.5)); break;
+    default: out.centre = std::log((sum + 0.5) / (exposure - sum + 0.5)); break;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<NamedPrior> choose_priors(const GlmData& data, const GlmOptions& options) {
+  const GlmRecipe& recipe = data.recipe;
+  for (const auto* given : {&options.prior, &options.prior_intercept})
+    if (given->has_value() && (*given)->is_positive())
+      throw Error(ErrorCode::argument, fmt::format("prior {} is for positive parameters only, and a coefficient can be "
+                                                   "negative; give a normal, student_t, cauchy, laplace or flat prior",
+                                                   (*given)->text()));
+  if (options.prior_sigma && !recipe.has_sigma())
+    throw Error(ErrorCode::argument, fmt::format("a prior for sigma was given, but likelihood {} has no sigma",
+                                                 name(recipe.likelihood)));
+  if (options.prior_intercept && !recipe.has_intercept)
+    throw Error(ErrorCode::argument, "a prior for the intercept was given, but the model has no intercept");
+  const Outcome outcome = describe_outcome(data);
+  const auto column_sd = [&](std::size_t j) { return data.column_sd[j] > 0 ? data.column_sd[j] : 1; };
+  std::vector<NamedPrior> priors;
+  double spread = 1;
+  for (std::size_t j = recipe.has_intercept ? 1 : 0; j < data.column_mean.size(); ++j) {
+    const double ratio = data.column_sd[j] > 0 ? data.column_mean[j] / data.column_sd[j] : 0;
+    spread += ratio * ratio;
+  }
+  const auto n_coefficients = static_cast<std::size_t>(recipe.n_coefficients());
+  for (std::size_t j = 0; j < n_coefficients; ++j) {
+    const bool intercept = j == 0 && recipe.has_intercept;
+    const auto& given = intercept ? options.prior_intercept : options.prior;
+    const Prior fallback = intercept ? Prior::normal(outcome.centre, 2.5 * outcome.sd * std::sqrt(spread))
+                                     : Prior::normal(0, 2.5 * outcome.sd / column_sd(j));
+    priors.push_back({recipe.names[j], given.value_or(fallback), !given.has_value()});
+  }
+  if (recipe.has_sigma())
+    priors.push_back({recipe.names.back(), options.prior_sigma.value_or(Prior::exponential(1 / outcome.sd)),
+                      !options.prior_sigma.has_value()});
+  return priors;
+}
+
+}  // namespace velbo::internal

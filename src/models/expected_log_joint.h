@@ -1,0 +1,81 @@
+// models/expected_log_joint.h - E_q[log p(y, z)] of a model under a Gaussian q, exact up to rounding, with derivatives.
+//
+// This is what the engine `newton` climbs.  For a generalised linear model the likelihood needs the linear predictor's
+// mean and variance only, so the expectation is one-dimensional quadrature (or closed form) per row.
+#pragma once
+#include <Eigen/Core>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "models/glm_data.h"
+#include "velbo/context.h"
+#include "velbo/family.h"
+#include "velbo/random.h"
+
+namespace velbo::internal {
+
+// q = N(mean, factor factor'); factor lower triangular [D, D] (full rank) or a column of sds [D, 1] (mean field).
+struct GaussianPoint {
+  FamilyKind family = FamilyKind::full_rank;
+  Eigen::VectorXd mean;
+  Eigen::MatrixXd factor;
+
+  [[nodiscard]] std::int64_t dimension() const { return mean.size(); }
+  [[nodiscard]] Eigen::VectorXd sd() const;
+  [[nodiscard]] double entropy() const;
+};
+
+struct ExpectedLogJoint {
+  double value = 0;  // E_q[log p(y, z)], all constants and log Jacobians included
+  double slack = 0;  // values closer than this may differ by rounding alone
+  Eigen::VectorXd gradient;   // d value / d mean = E_q[grad log p]
+  Eigen::MatrixXd curvature;  // -E_q[Hessian]: [D, D] (full rank) or its diagonal [D, 1] (mean field)
+  [[nodiscard]] bool is_finite() const;
+};
+
+// Log joint densities of draws, up to a common error of the method.
+struct LogJointDraws {
+  Eigen::VectorXd value;  // [S]
+  std::string method;     // "all rows", or which rows stood for all
+};
+
+class ExpectedLogJointOracle {
+ public:
+  virtual ~ExpectedLogJointOracle() = default;
+
+  [[nodiscard]] virtual std::int64_t n_rows() const = 0;
+  [[nodiscard]] virtual std::int64_t n_latents() const = 0;
+
+  // A point to start from that no data make unsafe.
+  [[nodiscard]] virtual GaussianPoint start(FamilyKind family) = 0;
+
+  // Reads every row once.  derivatives = false: value and slack only.
+  [[nodiscard]] virtual ExpectedLogJoint evaluate(const GaussianPoint& point, bool derivatives) = 0;
+
+  // Solves curvature(point) x = right for the full curvature at a mean-field point (whose ExpectedLogJoint holds only the
+  // diagonal); densely where the dimension allows, else by conjugate gradients to relative_tolerance.
+  [[nodiscard]] virtual Eigen::VectorXd solve_curvature(const GaussianPoint& point, const Eigen::VectorXd& right,
+                                                        double relative_tolerance) = 0;
+
+  // The same model on about `rows` rows drawn at random (one from each of as many equal stretches), weighted to stand for
+  // all; nullptr where rows make no difference to the cost.
+  [[nodiscard]] virtual std::unique_ptr<ExpectedLogJointOracle> subsample(std::int64_t rows, Key key) const = 0;
+
+  // log p(y, z_s) for draws [S, D] near `point`; beyond `row_draws` (rows times draws) by a subsampled difference
+  // estimator, which says so.
+  [[nodiscard]] virtual LogJointDraws log_joint(const GaussianPoint& point, const Eigen::MatrixXd& draws,
+                                                double row_draws, Key key) = 0;
+
+  [[nodiscard]] std::int64_t rows_read() const { return rows_read_; }
+
+ protected:
+  std::int64_t rows_read_ = 0;
+};
+
+// T: type of the rows in memory.  The data must outlive the oracle.
+template <class T>
+std::unique_ptr<ExpectedLogJointOracle> make_oracle(const GlmData& data, const Context& context, FamilyKind family);
+
+}  // namespace velbo::internal

@@ -1,0 +1,221 @@
+// models/glm.cpp - checks data and options once, so that fitting meets no surprises.
+#include "velbo/glm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "formula/design.h"
+#include "models/default_priors.h"
+#include "models/glm_checks.h"
+#include "models/glm_data.h"
+#include "models/log_joint.h"
+#include "velbo/error.h"
+
+namespace velbo {
+namespace internal {
+namespace {
+
+void check_options(Likelihood likelihood, bool has_trials, const GlmOptions& options) {
+  if (likelihood == Likelihood::binomial && !has_trials)
+    throw Error(ErrorCode::argument, "likelihood binomial needs the number of trials of each row: name their column");
+  if (likelihood != Likelihood::binomial && likelihood != Likelihood::automatic && has_trials)
+    throw Error(ErrorCode::argument, fmt::format("trials were given, but likelihood {} has none; binomial has",
+                                                 name(likelihood)));
+  if (options.weights_kind == WeightsKind::precision && likelihood != Likelihood::gaussian)
+    throw Error(ErrorCode::argument, fmt::format("precision weights are for likelihood gaussian, not {}",
+                                                 name(likelihood)));
+}
+
+// Weighted mean and sd of each column; the intercept's are 1 and 0.
+void describe_columns(GlmData& data) {
+  const auto n_columns = static_cast<std::size_t>(data.n_columns), n_rows = static_cast<std::size_t>(data.n_rows);
+  data.column_mean.assign(n_columns, 0);
+  data.column_sd.assign(n_columns, 0);
+  double total = 0;
+  for (std::size_t n = 0; n < n_rows; ++n) {
+    const double w = data.weights.empty() ? 1 : data.weights[n];
+    total += w;
+    for (std::size_t j = 0; j < n_columns; ++j) data.column_mean[j] += w * data.x[n * n_columns + j];
+  }
+  for (double& mean : data.column_mean) mean /= total;
+  for (std::size_t n = 0; n < n_rows; ++n) {
+    const double w = data.weights.empty() ? 1 : data.weights[n];
+    for (std::size_t j = 0; j < n_columns; ++j) {
+      const double r = data.x[n * n_columns + j] - data.column_mean[j];
+      data.column_sd[j] += w * r * r;
+    }
+  }
+  for (std::size_t j = 0; j < n_columns; ++j) {
+    data.column_sd[j] = std::sqrt(data.column_sd[j] / std::max(total - 1, 1.0));
+    // A constant column's sd is rounding noise of its mean, not a scale.
+    if (data.column_sd[j] <= 1e-12 * std::abs(data.column_mean[j])) data.column_sd[j] = 0;
+  }
+}
+
+// The likelihood's constants, which no fit depends on but every ELBO includes.
+double log_normaliser(const GlmData& data) {
+  double sum = 0;
+  for (std::size_t n = 0; n < data.y.size(); ++n) {
+    const double w = data.weights.empty() ? 1 : data.weights[n];
+    const double y = data.y[n];
+    switch (data.recipe.likelihood) {
+      case Likelihood::binomial: {
+        const double trials = data.trials[n];
+        sum += w * (std::lgamma(trials + 1) - std::lgamma(y + 1) - std::lgamma(trials - y + 1));
+        break;
+      }
+      case Likelihood::poisson: sum -= w * std::lgamma(y + 1); break;
+      case Likelihood::gaussian:
+        if (data.recipe.weights_kind == WeightsKind::precision && w > 0) sum += 0.5 * std::log(w);
+        break;
+      default: break;
+    }
+  }
+  return sum;
+}
+
+// What both constructors have in common, once the columns are filled.
+void finish(GlmData& data, Likelihood likelihood, const std::string& outcome, bool has_levels,
+            const GlmOptions& options, const PlaceOfRow& place) {
+  if (data.n_rows == 0)
+    throw Error(ErrorCode::data, data.n_rows_dropped == 0
+                                     ? std::string("there are no rows")
+                                     : fmt::format("all {} rows have a missing value", data.n_rows_dropped));
+  if (likelihood == Likelihood::automatic) {
+    data.likelihood_guessed = data.trials.empty();
+    likelihood = data.trials.empty() ? guess_likelihood(outcome, data.y, has_levels) : Likelihood::binomial;
+  }
+  if (has_levels && likelihood != Likelihood::bernoulli && likelihood != Likelihood::binomial)
+    throw Error(ErrorCode::argument, fmt::format("outcome {} is text, but likelihood {} needs numbers", outcome,
+                                                 name(likelihood)));
+  data.recipe.likelihood = likelihood;
+  data.recipe.weights_kind = options.weights_kind;
+  check_options(likelihood, !data.trials.empty(), options);
+  check_weights(options.weights, data.weights, place);
+  check_trials(options.trials, data.trials, place);
+  check_outcome(likelihood, outcome, data.y, data.trials, place);
+  data.recipe.has_offset = !data.offset.empty();
+  data.recipe.offset = options.offset;
+  data.recipe.trials = options.trials;
+  if (data.recipe.has_sigma()) data.recipe.names.emplace_back("sigma");
+  describe_columns(data);
+  data.priors = choose_priors(data, options);
+  data.log_normaliser = log_normaliser(data);
+}
+
+std::shared_ptr<const GlmData> from_table(std::string_view formula, Likelihood likelihood, const Table& table,
+                                          const GlmOptions& options) {
+  std::vector<std::string> needed;
+  for (const std::string* column : {&options.weights, &options.offset, &options.trials})
+    if (!column->empty()) needed.push_back(*column);
+  if (table.n_rows() == 0) throw Error(ErrorCode::data, table.source() + ": the table has no rows");
+  auto data = std::make_shared<GlmData>();
+  const Design design = Design::make(formula, table, options.no_intercept, needed);
+  EvaluatedRows<double> rows = design.evaluate<double>(table, MissingRows::drop);
+  data->n_rows = static_cast<std::int64_t>(rows.row.size());
+  data->n_rows_dropped = table.n_rows() - data->n_rows;
+  if (data->n_rows == 0)
+    throw Error(ErrorCode::data, fmt::format("{}: every one of the {} rows has a missing value in a column of the model",
+                                             table.source(), table.n_rows()));
+  data->n_columns = static_cast<std::int64_t>(design.names().size());
+  if (data->n_columns == 0) throw Error(ErrorCode::formula, "the formula has no terms: nothing to fit");
+  data->x = std::move(rows.x);
+  data->y = design.evaluate_response(table, rows.row);
+  if (!options.weights.empty()) data->weights = number_column(table, options.weights, rows.row);
+  if (!options.offset.empty()) data->offset = number_column(table, options.offset, rows.row);
+  if (!options.trials.empty()) data->trials = number_column(table, options.trials, rows.row);
+  data->recipe.formula = design.formula();
+  data->recipe.design = design;
+  data->recipe.has_intercept = design.has_intercept();
+  data->recipe.names = design.names();
+  finish(*data, likelihood, design.response().name, !design.response().levels.empty(), options,
+         [&](std::int64_t n) { return table.place(rows.row[static_cast<std::size_t>(n)]); });
+  return data;
+}
+
+void expect_length(const char* what, std::size_t found, std::int64_t expected) {
+  if (found != 0 && found != static_cast<std::size_t>(expected))
+    throw Error(ErrorCode::shape, fmt::format("{} has {} elements, but x has {} rows", what, found, expected));
+}
+
+std::shared_ptr<const GlmData> from_arrays(Likelihood likelihood, const GlmArrays& arrays, const GlmOptions& options) {
+  const auto& x = arrays.x;
+  if (!options.weights.empty() || !options.offset.empty() || !options.trials.empty())
+    throw Error(ErrorCode::argument, "columns were named, but the model is made from arrays: give them as arrays");
+  if (x.n_rows < 0 || x.n_columns < 0 || x.stride < x.n_columns)
+    throw Error(ErrorCode::shape, fmt::format("x is [{}, {}] with stride {}", x.n_rows, x.n_columns, x.stride));
+  if (static_cast<std::int64_t>(arrays.y.size()) != x.n_rows)
+    throw Error(ErrorCode::shape, fmt::format("y has {} elements, but x has {} rows", arrays.y.size(), x.n_rows));
+  expect_length("weights", arrays.weights.size(), x.n_rows);
+  expect_length("offset", arrays.offset.size(), x.n_rows);
+  expect_length("trials", arrays.trials.size(), x.n_rows);
+  expect_length("names", arrays.names.size(), arrays.names.empty() ? 0 : x.n_columns);
+  auto data = std::make_shared<GlmData>();
+  GlmRecipe& recipe = data->recipe;
+  recipe.has_intercept = !options.no_intercept;
+  if (recipe.has_intercept) recipe.names.emplace_back("Intercept");
+  for (std::int64_t j = 0; j < x.n_columns; ++j)
+    recipe.names.push_back(arrays.names.empty() ? fmt::format("x{}", j + 1) : arrays.names[static_cast<std::size_t>(j)]);
+  if (recipe.names.empty()) throw Error(ErrorCode::shape, "x has no columns and there is no intercept: nothing to fit");
+  recipe.formula = recipe.has_intercept ? "y ~ 1" : "y ~ 0";
+  if (x.n_columns > 3) {
+    recipe.formula = fmt::format("y ~ {}{} + ... + {}", recipe.has_intercept ? "" : "0 + ",
+                                 recipe.names[recipe.has_intercept ? 1 : 0], recipe.names.back());
+  } else {
+    for (std::int64_t j = 0; j < x.n_columns; ++j)
+      recipe.formula += " + " + recipe.names[static_cast<std::size_t>(j + (recipe.has_intercept ? 1 : 0))];
+  }
+  data->n_rows = x.n_rows;
+  data->n_columns = static_cast<std::int64_t>(recipe.names.size());
+  data->x.reserve(static_cast<std::size_t>(data->n_rows * data->n_columns));
+  for (std::int64_t n = 0; n < x.n_rows; ++n) {
+    if (recipe.has_intercept) data->x.push_back(1);
+    for (std::int64_t j = 0; j < x.n_columns; ++j) {
+      const double value = x.data[n * x.stride + j];
+      if (!std::isfinite(value))
+        throw Error(ErrorCode::data, fmt::format("x[{}, {}] is {}, expected a finite number", n, j, value));
+      data->x.push_back(value);
+    }
+  }
+  data->y.assign(arrays.y.begin(), arrays.y.end());
+  data->weights.assign(arrays.weights.begin(), arrays.weights.end());
+  data->offset.assign(arrays.offset.begin(), arrays.offset.end());
+  data->trials.assign(arrays.trials.begin(), arrays.trials.end());
+  const PlaceOfRow place = [](std::int64_t n) { return fmt::format("row {}", n); };
+  for (std::size_t n = 0; n < data->offset.size(); ++n)
+    if (!std::isfinite(data->offset[n]))
+      throw Error(ErrorCode::data, fmt::format("row {}: offset is {}, expected a finite number", n, data->offset[n]));
+  for (std::size_t n = 0; n < data->y.size(); ++n)  // before a likelihood is guessed from it
+    if (!std::isfinite(data->y[n]))
+      throw Error(ErrorCode::data, fmt::format("row {}: outcome y is {}, expected a finite number", n, data->y[n]));
+  finish(*data, likelihood, "y", false, options, place);
+  return data;
+}
+
+}  // namespace
+}  // namespace internal
+
+Glm::Glm(std::string_view formula, Likelihood likelihood, const Table& table, const GlmOptions& options)
+    : data_(internal::from_table(formula, likelihood, table, options)) {}
+
+Glm::Glm(Likelihood likelihood, const GlmArrays& arrays, const GlmOptions& options)
+    : data_(internal::from_arrays(likelihood, arrays, options)) {}
+
+Likelihood Glm::likelihood() const noexcept { return data_->recipe.likelihood; }
+bool Glm::likelihood_was_guessed() const noexcept { return data_->likelihood_guessed; }
+const std::string& Glm::formula() const noexcept { return data_->recipe.formula; }
+std::int64_t Glm::n_rows() const noexcept { return data_->n_rows; }
+std::int64_t Glm::n_rows_dropped() const noexcept { return data_->n_rows_dropped; }
+std::int64_t Glm::n_latents() const noexcept { return data_->recipe.n_latents(); }
+const std::vector<std::string>& Glm::names() const noexcept { return data_->recipe.names; }
+const std::vector<NamedPrior>& Glm::priors() const noexcept { return data_->priors; }
+
+double Glm::log_joint(std::span<const double> z) const {
+  if (static_cast<std::int64_t>(z.size()) != n_latents())
+    throw Error(ErrorCode::shape, fmt::format("z has {} elements, expected {}", z.size(), n_latents()));
+  return internal::log_joint(*data_, z);
+}
+
+}  // namespace velbo
