@@ -56,8 +56,10 @@ class VELBO_EXPORT Posterior {
   // probability in (0, 1), else Error(argument).
   [[nodiscard]] std::vector<double> quantile(double probability) const;
 
-  // n_draws constrained draws, [n_draws, D] row-major; a function of the seed alone.
-  [[nodiscard]] std::vector<double> sample(std::int64_t n_draws, std::uint64_t seed = 1) const;
+  // Constrained draws first_draw, first_draw + 1, ..., [n_draws, D] row-major.  Draw i is a function of the seed and i
+  // alone, so that many draws can be made piece by piece.  Throws Error(argument) for negative numbers.
+  [[nodiscard]] std::vector<double> sample(std::int64_t n_draws, std::uint64_t seed = 1,
+                                           std::int64_t first_draw = 0) const;
 
   // One prediction a row of the table, which needs the formula's predictors, the offset's column where the fit had one,
   // and for binomial outcomes the trials' column.  Deterministic (quadrature, no draws).

@@ -1,0 +1,97 @@
+// posterior/posterior.cpp - moments and draws: coefficients are Gaussian, sigma is log-normal.
+#include "velbo/posterior.h"
+
+#include <cmath>
+#include <utility>
+
+#include "posterior/normal_quantile.h"
+#include "posterior/posterior_state.h"
+#include "velbo/error.h"
+#include "velbo/random.h"
+
+namespace velbo {
+namespace {
+
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+// [D] marginal standard deviations of the latents.
+std::vector<double> latent_sd(const PosteriorState& state) {
+  return state.family.sd(state.family.pack(state.mean, state.scale));
+}
+
+}  // namespace
+
+Posterior::Posterior(std::shared_ptr<const PosteriorState> state) : state_(std::move(state)) {
+  if (state_ == nullptr) throw Error(ErrorCode::internal, "a posterior needs a state");
+}
+
+std::int64_t Posterior::n_latents() const noexcept { return state_->recipe.n_latents(); }
+const std::vector<std::string>& Posterior::names() const noexcept { return state_->recipe.names; }
+FamilyKind Posterior::family() const noexcept { return state_->family.kind(); }
+Likelihood Posterior::likelihood() const noexcept { return state_->recipe.likelihood; }
+const std::string& Posterior::formula() const noexcept { return state_->recipe.formula; }
+const std::vector<double>& Posterior::unconstrained_mean() const noexcept { return state_->mean; }
+
+std::vector<double> Posterior::unconstrained_covariance() const {
+  return state_->family.covariance(state_->family.pack(state_->mean, state_->scale));
+}
+
+double Posterior::log_prob(std::span<const double> z) const {
+  if (z.size() != state_->mean.size())
+    throw Error(ErrorCode::shape, "z has " + std::to_string(z.size()) + " elements, expected one a latent: " +
+                                      std::to_string(state_->mean.size()));
+  double out = 0;
+  state_->family.log_prob(state_->family.pack(state_->mean, state_->scale), z, {&out, 1});
+  return out;
+}
+
+std::vector<double> Posterior::mean() const {
+  std::vector<double> out = state_->mean;
+  if (state_->recipe.has_sigma()) {
+    const double s = latent_sd(*state_).back();
+    out.back() = std::exp(out.back() + 0.5 * s * s);
+  }
+  return out;
+}
+
+std::vector<double> Posterior::sd() const {
+  std::vector<double> out = latent_sd(*state_);
+  if (state_->recipe.has_sigma()) {
+    const double variance = out.back() * out.back();
+    out.back() = std::exp(state_->mean.back() + 0.5 * variance) * std::sqrt(std::expm1(variance));
+  }
+  return out;
+}
+
+std::vector<double> Posterior::quantile(double probability) const {
+  if (!(probability > 0 && probability < 1))
+    throw Error(ErrorCode::argument,
+                "probability of a quantile is " + std::to_string(probability) + ", expected one between 0 and 1");
+  const double z = internal::normal_quantile(probability);
+  std::vector<double> out = latent_sd(*state_);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = state_->mean[i] + z * out[i];
+  if (state_->recipe.has_sigma()) out.back() = std::exp(out.back());
+  return out;
+}
+
+std::vector<double> Posterior::sample(std::int64_t n_draws, std::uint64_t seed, std::int64_t first_draw) const {
+  if (n_draws < 0 || first_draw < 0)
+    throw Error(ErrorCode::argument, "number of draws is " + std::to_string(n_draws < 0 ? n_draws : first_draw) +
+                                         ", expected 0 or more");
+  const std::size_t d = state_->mean.size();
+  if (size(n_draws) > std::vector<double>().max_size() / d)
+    throw Error(ErrorCode::memory, std::to_string(n_draws) + " draws do not fit into memory");
+  std::vector<double> out(size(n_draws) * d);
+  const Key key = make_key(seed, Purpose::sample);
+  for (std::int64_t i = 0; i < n_draws; ++i) {  // draw i is the same however many are asked for
+    const auto number = static_cast<std::uint64_t>(first_draw + i);
+    standard_normals(key, static_cast<std::uint32_t>(number >> 32U), static_cast<std::uint32_t>(number), 0,
+                     std::span(out).subspan(size(i) * d, d));
+  }
+  if (n_draws > 0) state_->family.sample(state_->family.pack(state_->mean, state_->scale), out, out);
+  if (state_->recipe.has_sigma())
+    for (std::size_t last = d - 1; last < out.size(); last += d) out[last] = std::exp(out[last]);
+  return out;
+}
+
+}  // namespace velbo

@@ -1,0 +1,169 @@
+// posterior/posterior_file.cpp - a posterior as one safetensors file.
+//
+//   tensors   mean [D], and scale_tril [D, D] (full rank) or sd [D] (mean field), all of the unconstrained latents
+//   metadata  format "velbo.posterior", format_version "1", velbo_version,
+//             recipe (JSON: what new rows need to become predictors), summary (JSON, may be empty), crc32
+//
+// format_version changes when an older velbo could no longer read a newer file rightly.
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "fit/names.h"
+#include "io/safetensors.h"
+#include "posterior/posterior_state.h"
+#include "velbo/error.h"
+#include "velbo/posterior.h"
+#include "velbo/version.h"
+
+namespace velbo {
+namespace {
+
+using internal::GlmRecipe;
+using internal::Safetensors;
+using internal::Tensor;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* format_name = "velbo.posterior";
+constexpr int format_version = 1;
+
+std::string recipe_to_text(const GlmRecipe& recipe, FamilyKind family) {
+  Json json;
+  json["formula"] = recipe.formula;
+  json["likelihood"] = name(recipe.likelihood);
+  json["family"] = name(family);
+  json["names"] = recipe.names;
+  json["has_intercept"] = recipe.has_intercept;
+  json["weights_kind"] = internal::name(recipe.weights_kind);
+  json["has_offset"] = recipe.has_offset;
+  json["offset"] = recipe.offset;
+  json["trials"] = recipe.trials;
+  json["design"] = recipe.design ? Json(recipe.design->to_json()) : Json(nullptr);
+  try {
+    return json.dump();
+  } catch (const Json::exception&) {
+    throw Error(ErrorCode::data,
+                "a name or a factor level of the model is not UTF-8 text, so the posterior cannot be saved; convert the "
+                "table to UTF-8");
+  }
+}
+
+GlmRecipe recipe_from_json(const Json& json) {
+  GlmRecipe recipe;
+  recipe.formula = json.at("formula").get<std::string>();
+  recipe.likelihood = parse_likelihood(json.at("likelihood").get<std::string>());
+  recipe.names = json.at("names").get<std::vector<std::string>>();
+  recipe.has_intercept = json.at("has_intercept").get<bool>();
+  recipe.weights_kind = internal::parse_weights_kind(json.at("weights_kind").get<std::string>());
+  recipe.has_offset = json.at("has_offset").get<bool>();
+  recipe.offset = json.at("offset").get<std::string>();
+  recipe.trials = json.at("trials").get<std::string>();
+  if (!json.at("design").is_null()) recipe.design = internal::Design::from_json(nlohmann::json(json.at("design")));
+  return recipe;
+}
+
+[[noreturn]] void fail(const std::string& path, const std::string& why) {
+  throw Error(ErrorCode::file, path + ": " + why);
+}
+
+const std::string& metadata_at(const std::string& path, const Safetensors& file, const std::string& key) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) fail(path, "has no \"" + key + "\" in its metadata");
+  return found->second;
+}
+
+Safetensors read_posterior_file(const std::string& path, bool metadata_only) {
+  Safetensors file = internal::read_safetensors(path, metadata_only);
+  if (metadata_at(path, file, "format") != format_name)
+    fail(path, "is a safetensors file, but not a posterior of velbo");
+  const std::string& version = metadata_at(path, file, "format_version");
+  if (version != std::to_string(format_version))
+    fail(path, "has format version " + version + ", written by velbo " + metadata_at(path, file, "velbo_version") +
+                   "; this is velbo " + velbo::version() + ", which reads version " + std::to_string(format_version));
+  return file;
+}
+
+void check_recipe(const std::string& path, const GlmRecipe& recipe) {
+  if (recipe.likelihood == Likelihood::automatic) fail(path, "names no likelihood");
+  if (recipe.n_coefficients() < 0 || recipe.names.empty()) fail(path, "has no parameters");
+  if (recipe.n_coefficients() < (recipe.has_intercept ? 1 : 0)) fail(path, "has no coefficient for its intercept");
+  if (!recipe.design) return;
+  if (static_cast<std::int64_t>(recipe.design->names().size()) != recipe.n_coefficients() ||
+      recipe.design->has_intercept() != recipe.has_intercept)
+    fail(path, "has a design that does not fit its parameters");
+  if (recipe.has_offset == recipe.offset.empty()) fail(path, "has an offset without a column");
+  if ((recipe.likelihood == Likelihood::binomial) == recipe.trials.empty()) fail(path, "has trials without a column");
+}
+
+std::vector<double> take_tensor(const std::string& path, Safetensors& file, const char* tensor_name,
+                                const std::vector<std::int64_t>& shape) {
+  for (Tensor& tensor : file.tensors) {
+    if (tensor.name != tensor_name) continue;
+    if (tensor.shape != shape) fail(path, std::string("has a tensor \"") + tensor_name + "\" of the wrong shape");
+    for (const double value : tensor.values)
+      if (!std::isfinite(value)) fail(path, std::string("has a number in \"") + tensor_name + "\" that is not finite");
+    return std::move(tensor.values);
+  }
+  fail(path, std::string("has no tensor \"") + tensor_name + "\"");
+}
+
+// Positive sds, or a lower triangle with a positive diagonal.
+bool is_scale(const std::vector<double>& scale, std::size_t d) {
+  if (scale.size() == d && d != 1) return std::ranges::all_of(scale, [](double sd) { return sd > 0; });
+  for (std::size_t i = 0; i < d; ++i) {
+    if (!(scale[i * d + i] > 0)) return false;
+    for (std::size_t j = i + 1; j < d; ++j)
+      if (scale[i * d + j] != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void Posterior::save(const std::string& path, std::string_view summary_json) const {
+  const bool full = state_->family.kind() == FamilyKind::full_rank;
+  const std::int64_t d = n_latents();
+  Safetensors file;
+  file.metadata = {{"format", format_name},
+                   {"format_version", std::to_string(format_version)},
+                   {"velbo_version", velbo::version()},
+                   {"recipe", recipe_to_text(state_->recipe, state_->family.kind())},
+                   {"summary", std::string(summary_json)}};
+  file.tensors.push_back({"mean", {d}, state_->mean});
+  if (full) {
+    file.tensors.push_back({"scale_tril", {d, d}, state_->scale});
+  } else {
+    file.tensors.push_back({"sd", {d}, state_->scale});
+  }
+  internal::write_safetensors(path, file);
+}
+
+Posterior Posterior::load(const std::string& path) {
+  Safetensors file = read_posterior_file(path, false);
+  try {
+    const Json json = Json::parse(metadata_at(path, file, "recipe"));
+    const FamilyKind family = parse_family(json.at("family").get<std::string>());
+    if (family == FamilyKind::automatic) fail(path, "names no family");
+    GlmRecipe recipe = recipe_from_json(json);
+    check_recipe(path, recipe);
+    const std::int64_t d = recipe.n_latents();
+    const bool full = family == FamilyKind::full_rank;
+    std::vector<double> mean = take_tensor(path, file, "mean", {d});
+    std::vector<double> scale = full ? take_tensor(path, file, "scale_tril", {d, d}) : take_tensor(path, file, "sd", {d});
+    if (!is_scale(scale, mean.size())) fail(path, "has a scale that is not positive or not lower triangular");
+    return Posterior(std::make_shared<const PosteriorState>(
+        PosteriorState{std::move(recipe), GaussianFamily(family, d), std::move(mean), std::move(scale)}));
+  } catch (const Json::exception& error) {
+    fail(path, std::string("has a recipe that cannot be read: ") + error.what());
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (error.code() == ErrorCode::file && message.starts_with(path)) throw;
+    fail(path, "has a recipe that cannot be read: " + message);
+  }
+}
+
+std::string Posterior::load_summary_json(const std::string& path) {
+  return metadata_at(path, read_posterior_file(path, true), "summary");
+}
+
+}  // namespace velbo

@@ -1,0 +1,190 @@
+// posterior/predict.cpp - predictions for new rows, by quadrature.
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <string>
+
+#include "data/text.h"
+#include "posterior/posterior_state.h"
+#include "posterior/row_prediction.h"
+#include "velbo/error.h"
+#include "velbo/posterior.h"
+
+namespace velbo {
+namespace {
+
+using internal::GlmRecipe;
+using internal::LinearPredictor;
+using internal::RowPredictor;
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+// Mean and sd of x' beta under the posterior.  The variance is |L' x|^2, never a difference.
+class LinearMap {
+ public:
+  explicit LinearMap(const PosteriorState& state)
+      : state_(state), n_(state.recipe.n_coefficients()), projected_(size(n_)) {}
+
+  // x: all coefficients' columns, the intercept's among them.
+  LinearPredictor apply(const double* x) {
+    LinearPredictor out;
+    for (std::int64_t i = 0; i < n_; ++i) out.mean += x[i] * state_.mean[size(i)];
+    double variance = 0;
+    if (state_.family.kind() == FamilyKind::mean_field) {
+      for (std::int64_t i = 0; i < n_; ++i) {
+        const double term = x[i] * state_.scale[size(i)];
+        variance += term * term;
+      }
+    } else {
+      const std::int64_t d = state_.recipe.n_latents();
+      std::fill(projected_.begin(), projected_.end(), 0.0);
+      for (std::int64_t i = 0; i < n_; ++i) {
+        const double* row = state_.scale.data() + i * d;
+        for (std::int64_t j = 0; j <= i; ++j) projected_[size(j)] += x[i] * row[j];
+      }
+      for (const double value : projected_) variance += value * value;
+      if (d > n_) {
+        const double* row = state_.scale.data() + n_ * d;  // of log sigma
+        out.covariance = std::inner_product(projected_.begin(), projected_.end(), row, 0.0);
+      }
+    }
+    out.sd = std::sqrt(variance);
+    return out;
+  }
+
+ private:
+  const PosteriorState& state_;
+  std::int64_t n_;
+  std::vector<double> projected_;  // L' x
+};
+
+RowPredictor make_row_predictor(const PosteriorState& state, const PredictOptions& options) {
+  if (!(options.interval > 0 && options.interval < 1))
+    throw Error(ErrorCode::argument, "interval is " + internal::format_number(options.interval) +
+                                         ", expected a probability between 0 and 1");
+  if (!state.recipe.has_sigma()) return {state.recipe.likelihood, options, 0, 0};
+  const double sd = state.family.sd(state.family.pack(state.mean, state.scale)).back();
+  return {state.recipe.likelihood, options, state.mean.back(), sd};
+}
+
+// One row at a time into the four columns.
+class Collector {
+ public:
+  Collector(const PosteriorState& state, const PredictOptions& options, std::int64_t n_rows)
+      : map_(state), predictor_(make_row_predictor(state, options)) {
+    for (std::vector<double>* column : {&out_.mean, &out_.sd, &out_.lower, &out_.upper})
+      column->assign(size(n_rows), nan);
+  }
+
+  void set(std::int64_t row, const double* x, double offset, double trials) {
+    LinearPredictor eta = map_.apply(x);
+    eta.mean += offset;
+    const internal::RowPrediction p = predictor_.predict(eta, trials);
+    out_.mean[size(row)] = p.mean;
+    out_.sd[size(row)] = p.sd;
+    out_.lower[size(row)] = p.lower;
+    out_.upper[size(row)] = p.upper;
+  }
+
+  Predictions take() { return std::move(out_); }
+
+ private:
+  LinearMap map_;
+  RowPredictor predictor_;
+  Predictions out_;
+};
+
+bool needs_trials(const GlmRecipe& recipe, const PredictOptions& options) {
+  return recipe.likelihood == Likelihood::binomial && options.kind == PredictionKind::outcome;
+}
+
+bool is_count(double value) { return value >= 0 && value == std::floor(value); }
+
+void expect_rows(const char* what, std::size_t found, std::int64_t expected) {
+  if (found != size(expected))
+    throw Error(ErrorCode::shape, std::string(what) + " has " + std::to_string(found) + " elements, x has " +
+                                      std::to_string(expected) + " rows");
+}
+
+[[noreturn]] void fail_trials(const std::string& place, double value) {
+  throw Error(ErrorCode::data,
+              place + ": trials is " + internal::format_number(value) + ", expected a whole number >= 0");
+}
+
+}  // namespace
+
+Predictions Posterior::predict(const Table& table, const PredictOptions& options) const {
+  const GlmRecipe& recipe = state_->recipe;
+  if (!recipe.design)
+    throw Error(ErrorCode::argument, "this model was made from arrays and cannot read a table; give arrays to predict");
+  Collector collector(*state_, options, table.n_rows());
+
+  std::vector<std::string> also;
+  const bool with_trials = needs_trials(recipe, options);
+  if (!recipe.offset.empty()) also.push_back(recipe.offset);
+  if (with_trials) also.push_back(recipe.trials);
+  const internal::EvaluatedRows<double> rows =
+      recipe.design->evaluate<double>(table, internal::MissingRows::keep, also);
+
+  std::vector<std::int64_t> usable;  // rows of the table
+  for (std::size_t i = 0; i < rows.row.size(); ++i)
+    if (rows.complete[i] != 0) usable.push_back(rows.row[i]);
+  std::vector<double> offset, trials;
+  if (!recipe.offset.empty()) offset = internal::number_column(table, recipe.offset, usable);
+  if (with_trials) trials = internal::number_column(table, recipe.trials, usable);
+
+  const std::int64_t d = recipe.n_coefficients();
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < rows.row.size(); ++i) {
+    if (rows.complete[i] == 0) continue;
+    if (with_trials && !is_count(trials[next])) fail_trials(table.place(rows.row[i]), trials[next]);
+    collector.set(rows.row[i], rows.x.data() + i * size(d), offset.empty() ? 0 : offset[next],
+                  with_trials ? trials[next] : 1);
+    ++next;
+  }
+  return collector.take();
+}
+
+Predictions Posterior::predict(MatrixView<const double> x, std::span<const double> offset,
+                               std::span<const double> trials, const PredictOptions& options) const {
+  const GlmRecipe& recipe = state_->recipe;
+  const std::int64_t first = recipe.has_intercept ? 1 : 0;
+  if (x.n_columns != recipe.n_coefficients() - first)
+    throw Error(ErrorCode::shape, "x has " + std::to_string(x.n_columns) + " columns, the model has " +
+                                      std::to_string(recipe.n_coefficients() - first) + " predictors");
+  const bool with_trials = needs_trials(recipe, options);
+  if (recipe.has_offset && offset.empty() && x.n_rows > 0)
+    throw Error(ErrorCode::argument, "the model has an offset: give the rows' offset");
+  if (with_trials && trials.empty() && x.n_rows > 0)
+    throw Error(ErrorCode::argument, "binomial outcomes need the rows' trials");
+  if (!offset.empty()) expect_rows("offset", offset.size(), x.n_rows);
+  if (with_trials && !trials.empty()) expect_rows("trials", trials.size(), x.n_rows);
+
+  Collector collector(*state_, options, x.n_rows);
+  std::vector<double> row(size(recipe.n_coefficients()), 1.0);
+  for (std::int64_t i = 0; i < x.n_rows; ++i) {
+    const double* source = x.data + i * x.stride;
+    const double row_offset = offset.empty() ? 0 : offset[size(i)];
+    const double row_trials = with_trials ? trials[size(i)] : 1;
+    bool complete = !std::isnan(row_offset) && !std::isnan(row_trials);
+    for (std::int64_t j = 0; j < x.n_columns; ++j) {
+      if (std::isinf(source[j]))
+        throw Error(ErrorCode::data, "x: row " + std::to_string(i) + ", column " + std::to_string(j) +
+                                         " (from 0) is " + internal::format_number(source[j]) +
+                                         ", expected a finite number");
+      complete = complete && !std::isnan(source[j]);
+      row[size(first + j)] = source[j];
+    }
+    if (std::isinf(row_offset))
+      throw Error(ErrorCode::data, "offset: row " + std::to_string(i) + " (from 0) is not finite");
+    if (!complete) continue;
+    if (!is_count(row_trials) || std::isinf(row_trials)) fail_trials("row " + std::to_string(i) + " (from 0)", row_trials);
+    collector.set(i, row.data(), row_offset, row_trials);
+  }
+  return collector.take();
+}
+
+}  // namespace velbo
