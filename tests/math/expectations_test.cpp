@@ -48,8 +48,25 @@ struct Worst {
   double softplus = 0, sigmoid = 0, slope = 0;  // relative to 1 + |value|, and absolute
 };
 
-template <class T, class Rule>
-Worst worst_error(Rule rule, const std::vector<double>& sds) {
+// Rules behind pointers: each is compiled once, however many tests call it.
+template <class T>
+using RulePointer = Logistic<T> (*)(T, T);
+
+template <class T>
+Logistic<T> any(T m, T s) {
+  return logistic_expectation(m, s);
+}
+template <class T, LogisticRule R>
+Logistic<T> named(T m, T s) {
+  return logistic_expectation_by<R>(m, s);
+}
+template <class T>
+Logistic<T> gh32(T m, T s) {
+  return logistic_expectation_gh<32>(m, s);
+}
+
+template <class T>
+Worst worst_error(RulePointer<T> rule, const std::vector<double>& sds) {
   Worst worst;
   for (double s : sds) {
     for (double m : means()) {
@@ -102,7 +119,7 @@ TYPED_TEST(LogisticExpectation, IsAccurateEverywhere) {
     sds.push_back(static_cast<double>(limit));
     sds.push_back(static_cast<double>(limit) * 1.0001);
   }
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation(m, s); }, sds));
+  this->expect_accurate(worst_error<T>(any<T>, sds));
 }
 
 // Each rule at the end of the range that is promised for it.
@@ -110,16 +127,16 @@ TYPED_TEST(LogisticExpectation, EveryRuleHoldsToItsLimit) {
   using T = TypeParam;
   using gauss_hermite::Rule;
   const auto limit_of = [](T limit) { return std::vector<double>{static_cast<double>(limit)}; };
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_gh<4>(m, s); }, limit_of(Rule<T, 4>::limit)));
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_gh<6>(m, s); }, limit_of(Rule<T, 6>::limit)));
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_gh<8>(m, s); }, limit_of(Rule<T, 8>::limit)));
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_gh<12>(m, s); }, limit_of(Rule<T, 12>::limit)));
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_gh<16>(m, s); }, limit_of(Rule<T, 16>::limit)));
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_gh<20>(m, s); }, limit_of(Rule<T, 20>::limit)));
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_gh<24>(m, s); }, limit_of(Rule<T, 24>::limit)));
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_gh<32>(m, s); }, limit_of(Rule<T, 32>::limit)));
-  this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_wide(m, s); },
-                                       {static_cast<double>(wide_limit<T>), 1.3, 2.0, 50.0}));
+  this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh4>, limit_of(Rule<T, 4>::limit)));
+  this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh6>, limit_of(Rule<T, 6>::limit)));
+  this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh8>, limit_of(Rule<T, 8>::limit)));
+  this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh12>, limit_of(Rule<T, 12>::limit)));
+  this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh16>, limit_of(Rule<T, 16>::limit)));
+  this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh20>, limit_of(Rule<T, 20>::limit)));
+  this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh24>, limit_of(Rule<T, 24>::limit)));
+  this->expect_accurate(worst_error<T>(gh32<T>, limit_of(Rule<T, 32>::limit)));
+  const double first = static_cast<double>(wide_limit<T>);
+  this->expect_accurate(worst_error<T>(named<T, LogisticRule::wide>, {first, 1.3, 2.0, 50.0}));
 }
 
 // A tile of rows gets one rule, chosen from its smallest and largest s.
@@ -128,8 +145,7 @@ TYPED_TEST(LogisticExpectation, TheChosenRuleServesTheWholeRange) {
   for (const auto& [low, high] : {std::pair{0.0, 0.2}, {0.01, 0.9}, {0.2, 3.0}, {0.0, 50.0}, {1.5, 8.0}}) {
     const LogisticRule rule = logistic_rule_for(static_cast<T>(low), static_cast<T>(high));
     with_logistic_rule(rule, [&]<LogisticRule R>() {
-      this->expect_accurate(worst_error<T>([](T m, T s) { return logistic_expectation_by<R>(m, s); },
-                                           {low, 0.6 * low + 0.4 * high, high}));
+      this->expect_accurate(worst_error<T>(named<T, R>, {low, 0.6 * low + 0.4 * high, high}));
     });
   }
   EXPECT_EQ(logistic_rule_for(T(0.01), T(50)), LogisticRule::mixed);
@@ -142,7 +158,7 @@ TYPED_TEST(LogisticExpectation, TheChosenRuleServesTheWholeRange) {
 TYPED_TEST(LogisticExpectation, ZeroSpreadIsTheFunctionItself) {
   using T = TypeParam;
   for (double m : means()) {
-    const auto got = logistic_expectation(static_cast<T>(m), T(0));
+    const auto got = any(static_cast<T>(m), T(0));
     const auto truth = logistic(static_cast<T>(m));
     const double ulp = static_cast<double>(std::numeric_limits<T>::epsilon());
     EXPECT_NEAR(static_cast<double>(got.softplus), static_cast<double>(truth.softplus), 4 * ulp * (1 + std::fabs(m)));
@@ -156,8 +172,8 @@ TYPED_TEST(LogisticExpectation, IsSymmetric) {
   using T = TypeParam;
   for (double s : {0.1, 0.9, 1.1, 3.0, 40.0}) {
     for (double m : {0.0, 0.3, 2.0, 9.0, 35.0}) {
-      const auto a = logistic_expectation(static_cast<T>(m), static_cast<T>(s));
-      const auto b = logistic_expectation(static_cast<T>(-m), static_cast<T>(s));
+      const auto a = any(static_cast<T>(m), static_cast<T>(s));
+      const auto b = any(static_cast<T>(-m), static_cast<T>(s));
       const double allowed = this->is_float ? 4e-7 * (1 + m + s) : 1e-13 * (1 + m + s);
       EXPECT_NEAR(static_cast<double>(a.softplus - b.softplus), m, allowed);
       EXPECT_NEAR(static_cast<double>(a.sigmoid + b.sigmoid), 1, allowed);
@@ -170,7 +186,7 @@ TYPED_TEST(LogisticExpectation, ExtremesAreFiniteAndTendToTheHinge) {
   using T = TypeParam;
   for (double s : {0.0, 1e-6, 1.0, 100.0, 1000.0}) {
     for (double m : {-1e4, -1e3, -100.0, 0.0, 100.0, 1e3, 1e4}) {
-      const auto got = logistic_expectation(static_cast<T>(m), static_cast<T>(s));
+      const auto got = any(static_cast<T>(m), static_cast<T>(s));
       ASSERT_TRUE(std::isfinite(got.softplus) && std::isfinite(got.sigmoid) && std::isfinite(got.slope));
       EXPECT_GE(got.softplus, T(0));
       EXPECT_GE(got.slope, T(0));
@@ -181,17 +197,17 @@ TYPED_TEST(LogisticExpectation, ExtremesAreFiniteAndTendToTheHinge) {
       const double t = m / s, pdf = std::exp(-t * t / 2) / std::sqrt(2 * M_PI);
       const double hinge = m * std::erfc(-t / std::sqrt(2.0)) / 2 + s * pdf + M_PI * M_PI / 6 * pdf / s;
       EXPECT_NEAR(static_cast<double>(got.softplus), hinge, 3e-5 + 1e-6 * std::fabs(m));
-      EXPECT_NEAR(static_cast<double>(got.slope), pdf / s, 1e-5 / s * 100);
+      EXPECT_NEAR(static_cast<double>(got.slope), pdf / s, 1e-3 / s);
     }
   }
 }
 
 // The three numbers belong together: dE/dm, and -2 dE/d(s^2), by central differences of the first.
 TEST(LogisticExpectationDouble, DerivativesMatchDifferences) {
-  const auto value = [](double m, double variance) { return logistic_expectation(m, std::sqrt(variance)).softplus; };
+  const auto value = [](double m, double variance) { return any(m, std::sqrt(variance)).softplus; };
   for (double s : {0.2, 0.7, 0.95, 1.3, 4.0, 25.0}) {
     for (double m : {-6.0, -1.0, 0.2, 3.0}) {
-      const auto got = logistic_expectation(m, s);
+      const auto got = any(m, s);
       const double h = 1e-3, v = s * s, dv = 1e-3 * v;
       const double d_mean = (8 * (value(m + h, v) - value(m - h, v)) - (value(m + 2 * h, v) - value(m - 2 * h, v))) / (12 * h);
       const double d_variance = (value(m, v + dv) - value(m, v - dv)) / (2 * dv);
@@ -204,7 +220,7 @@ TEST(LogisticExpectationDouble, DerivativesMatchDifferences) {
 
 TEST(Likelihoods, BinomialIsTheSumOfItsTrials) {
   const double m = 0.4, s = 0.8;
-  const auto e = logistic_expectation(m, s);
+  const auto e = any(m, s);
   const auto one = bernoulli_expectation(1.0, m, e), zero = bernoulli_expectation(0.0, m, e);
   const auto five = binomial_expectation(2.0, 5.0, std::log(10.0), m, e);
   EXPECT_NEAR(five.value, 2 * one.value + 3 * zero.value + std::log(10.0), 1e-14);
