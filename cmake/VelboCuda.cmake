@@ -27,12 +27,14 @@ else()
       set(ENV{CUDACXX} "${VELBO_NVCC}")
     endif()
   endif()
-  # check_language() compiles something, so a compiler that is there but broken (no host compiler, a half-removed
-  # toolkit) counts as none.
+  # This compiles something, so a compiler that is there but broken (a half-removed toolkit, no host compiler that it
+  # accepts) counts as none.
   include(CheckLanguage)
   check_language(CUDA)
-  if(NOT CMAKE_CUDA_COMPILER)
-    velbo_no_cuda("no working CUDA compiler was found")
+  if(NOT CMAKE_CUDA_COMPILER AND DEFINED ENV{CUDACXX})
+    velbo_no_cuda("the CUDA compiler $ENV{CUDACXX} does not work")
+  elseif(NOT CMAKE_CUDA_COMPILER)
+    velbo_no_cuda("no CUDA compiler was found")
   else()
     execute_process(COMMAND "${CMAKE_CUDA_COMPILER}" --version OUTPUT_VARIABLE velbo_nvcc_says ERROR_QUIET)
     string(REGEX MATCH "release ([0-9]+\\.[0-9]+)" velbo_nvcc_release "${velbo_nvcc_says}")
