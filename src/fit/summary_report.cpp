@@ -1,0 +1,160 @@
+// fit/summary_report.cpp - the summary for people, at most 100 columns wide.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fit/report_text.h"
+#include "velbo/fit.h"
+
+namespace velbo {
+namespace {
+
+using internal::labelled;
+
+constexpr std::size_t page_width = 100;
+constexpr std::size_t most_parameters = 60;  // in the table; all of them are in the JSON
+
+std::string_view link_of(std::string_view likelihood) {
+  if (likelihood == "bernoulli" || likelihood == "binomial") return ", logit link";
+  if (likelihood == "poisson") return ", log link";
+  return "";
+}
+
+std::string_view words_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::good: return "good: the posterior is close to the exact one";
+    case Verdict::usable: return "usable: means and sds are close to the exact ones, tails are rough";
+    case Verdict::unreliable: return "UNRELIABLE: these numbers may be far from the exact posterior";
+  }
+  return "";
+}
+
+std::string_view words_of(Status status) {
+  switch (status) {
+    case Status::converged: return "converged";
+    case Status::max_steps: return "NOT converged: stopped at the limit of steps";
+    case Status::max_seconds: return "NOT converged: stopped at the limit of time";
+    case Status::diverged: return "NOT converged: diverged";
+    case Status::interrupted: return "NOT converged: interrupted";
+  }
+  return "";
+}
+
+// Four significant digits are enough to read.
+std::string short_text(Prior prior) {
+  for (double* number : {&prior.df, &prior.location, &prior.scale})
+    if (std::isfinite(*number)) *number = std::stod(fmt::format("{:.4g}", *number));
+  return prior.kind == Prior::Kind::exponential ? fmt::format("exponential({:.4g})", 1 / prior.scale) : prior.text();
+}
+
+std::string prior_of(const Summary& summary, const std::string& parameter) {
+  for (const NamedPrior& prior : summary.model.priors)
+    if (prior.parameter == parameter) return short_text(prior.prior) + (prior.is_default ? " *" : "");
+  return "";
+}
+
+std::string model_part(const Summary& summary) {
+  const Summary::Model& model = summary.model;
+  std::string out = labelled("model", model.formula, page_width);
+  out += labelled("likelihood", fmt::format("{}{}{}", model.likelihood, link_of(model.likelihood),
+                                            model.likelihood_guessed ? " (guessed from the outcome)" : ""));
+  out += labelled("rows", internal::with_thousands(model.n_rows) +
+                              (model.n_rows_dropped > 0 ? fmt::format(" ({} dropped for missing values)",
+                                                                      internal::with_thousands(model.n_rows_dropped))
+                                                        : ""));
+  return out;
+}
+
+std::size_t widest_line(std::string_view text) {
+  std::size_t widest = 0;
+  for (std::size_t end = 0; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1))
+    widest = std::max(widest, internal::display_width(text.substr(0, end)));
+  return widest;
+}
+
+std::string parameter_part(const Summary& summary) {
+  std::vector<std::vector<std::string>> rows;
+  bool any_default = false;
+  for (const ParameterSummary& p : summary.parameters) {
+    if (rows.size() == most_parameters && summary.parameters.size() > most_parameters + 1) break;
+    std::vector<std::string> row = {p.name};
+    for (std::string& cell : internal::row_of_numbers({p.mean, p.sd, p.q05, p.q50, p.q95}, p.sd))
+      row.push_back(std::move(cell));
+    row.push_back(prior_of(summary, p.name));
+    any_default = any_default || row.back().ends_with(" *");
+    rows.push_back(std::move(row));
+  }
+  const std::vector<std::string> headings = {"parameter", "mean", "sd", "5 %", "50 %", "95 %", "prior"};
+  std::string out = internal::table_text(headings, rows, 1);
+  const std::size_t width = widest_line(out);
+  if (width > page_width) {  // the names give way
+    std::size_t longest = 0;
+    for (const auto& row : rows) longest = std::max(longest, internal::display_width(row[0]));
+    const std::size_t room = longest > width - page_width ? longest - (width - page_width) : 0;
+    for (auto& row : rows) row[0] = internal::cut(row[0], std::max<std::size_t>(room, 12));
+    out = internal::table_text(headings, rows, 1);
+  }
+  if (rows.size() < summary.parameters.size())
+    out += fmt::format("... and {} more (in the JSON)\n",
+                       internal::with_thousands(static_cast<std::int64_t>(summary.parameters.size() - rows.size())));
+  if (any_default) out += "* default prior, scaled to the data\n";
+  return out;
+}
+
+std::string with_reason(const std::string& what, const std::string& reason) {
+  return reason.empty() ? what : what + " (" + reason + ")";
+}
+
+std::string fit_part(const Summary& summary) {
+  const Summary::Run& run = summary.fit;
+  std::string text = fmt::format("{} after {} step{} and {:.3g} pass{} over the data, {}", words_of(run.status),
+                                 internal::with_thousands(run.steps), run.steps == 1 ? "" : "s", run.full_passes,
+                                 run.full_passes == 1 ? "" : "es", internal::duration(run.seconds.fit));
+  if (run.rejected_steps > 0) text += fmt::format(", {} rejected", internal::with_thousands(run.rejected_steps));
+  std::string out = labelled("fit", text);
+  if (!run.message.empty() && !summary.converged()) out += labelled("", run.message);
+  out += labelled("method", fmt::format("{}, {}, {}; {} on {}, {} thread{}, seed {}",
+                                        with_reason(run.engine, run.engine_reason),
+                                        with_reason(run.family, run.family_reason), run.estimator,
+                                        with_reason(run.scalar, run.scalar_reason),
+                                        with_reason(run.device, run.device_reason), run.threads,
+                                        run.threads == 1 ? "" : "s", run.seed));
+  return out;
+}
+
+std::string quality_part(const Summary& summary) {
+  const Summary::Quality& quality = summary.quality;
+  std::string elbo = fmt::format("{:.2f}", quality.elbo);
+  if (quality.elbo_se > 0) elbo += fmt::format(" +- {:.2g}", quality.elbo_se);
+  if (std::isfinite(quality.log_evidence)) elbo += fmt::format(" (log evidence {:.2f})", quality.log_evidence);
+  std::string out = labelled("ELBO", elbo);
+  std::string k_hat = std::isfinite(quality.k_hat) ? fmt::format("{:.2f}", quality.k_hat) : "not known";
+  if (quality.k_hat_se > 0) k_hat += fmt::format(" +- {:.2g}", quality.k_hat_se);
+  if (quality.n_draws > 0)
+    k_hat += fmt::format(" from {} draws{}{}", internal::with_thousands(quality.n_draws),
+                         quality.method.empty() ? "" : ", ", quality.method);
+  out += labelled("k-hat", k_hat);
+  out += labelled("error", std::isfinite(quality.error_sd)
+                               ? fmt::format("{:.2g} posterior sd to the optimum (asked for {:.2g})", quality.error_sd,
+                                             summary.fit.tolerance)
+                               : "the distance to the optimum is not known");
+  out += labelled("verdict", words_of(quality.verdict));
+  if (!quality.advice.empty()) out += labelled("", quality.advice);
+  return out;
+}
+
+}  // namespace
+
+std::string Summary::brief_report() const {
+  return fmt::format("{}, {}: ELBO {:.2f}, k-hat {:.2f}, {} steps, {}", name(fit.status), name(quality.verdict),
+                     quality.elbo, quality.k_hat, fit.steps, internal::duration(fit.seconds.total));
+}
+
+std::string Summary::full_report() const {
+  std::string out = model_part(*this) + "\n" + parameter_part(*this) + "\n" + fit_part(*this) + quality_part(*this);
+  for (const std::string& warning : warnings) out += labelled("warning", warning);
+  return out;
+}
+
+}  // namespace velbo
