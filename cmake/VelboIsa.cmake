@@ -17,6 +17,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID
   set(velbo_isa_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512 -ffp-contract=fast)
 endif()
 
+# Nobody reads the floating-point exception flags, and a select whose arms may raise them is not vectorised.
+set(velbo_isa_flags -fno-trapping-math)
+
 function(velbo_isa_sources)
   foreach(source IN LISTS ARGN)
     cmake_path(GET source STEM stem)
@@ -26,7 +29,7 @@ function(velbo_isa_sources)
       add_library(${target} OBJECT "${source}")
       velbo_internal_target(${target})
       target_compile_definitions(${target} PRIVATE VELBO_ISA=${level})
-      target_compile_options(${target} PRIVATE ${velbo_isa_flags_${level}})
+      target_compile_options(${target} PRIVATE ${velbo_isa_flags} ${velbo_isa_flags_${level}})
       set_property(GLOBAL APPEND PROPERTY VELBO_ISA_TARGETS ${target})
     endforeach()
   endforeach()

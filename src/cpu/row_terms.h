@@ -6,6 +6,13 @@
 #include "cpu/lanes.h"
 #include "math/expectations.h"
 
+// The arrays of a tile do not overlap, but for inputs among themselves; there are too many for the compiler to check.
+#if defined(__clang__)
+#define VELBO_ROWS_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define VELBO_ROWS_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 namespace velbo::internal {
 namespace {
 
@@ -36,15 +43,17 @@ VELBO_HD T root(T x) {
 // softplus(m) = softplus(-m) + m.
 template <LogisticRule R, class T>
 void bernoulli_rows(const RowTerms<T>& t) {
+VELBO_ROWS_INDEPENDENT
   for (std::int64_t r = 0; r < t.used; ++r) {
     const T m = t.m[r];
     const T a = abs_of(m);
     const Logistic<T> e = logistic_expectation_by<R>(-a, root(t.s[r]));
     const bool positive = m > T(0);
-    const T plus = positive ? e.softplus + a : e.softplus;       // E softplus(eta)
-    const T minus = positive ? e.softplus : e.softplus + a;      // E softplus(-eta)
-    const T upper = positive ? T(1) - e.sigmoid : e.sigmoid;     // E sigmoid(eta)
-    const T lower = positive ? e.sigmoid : T(1) - e.sigmoid;     // E sigmoid(-eta)
+    const T plus = e.softplus + max_of(m, T(0));    // E softplus(eta)
+    const T minus = e.softplus + max_of(-m, T(0));  // E softplus(-eta)
+    const T other = T(1) - e.sigmoid;
+    const T upper = positive ? other : e.sigmoid;  // E sigmoid(eta)
+    const T lower = positive ? e.sigmoid : other;  // E sigmoid(-eta)
     const T success = t.y[r], failure = t.trials[r] - success, w = t.weights[r];
     t.value[r] = -w * (success * minus + failure * plus);
     t.rho[r] = w * (success * lower - failure * upper);
@@ -58,6 +67,7 @@ void expected_terms(RowLikelihood likelihood, const RowTerms<T>& t) {
   switch (likelihood) {
     case RowLikelihood::bernoulli: {
       T least = t.s[0], most = t.s[0];
+VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
         least = t.s[r] < least ? t.s[r] : least;
         most = t.s[r] > most ? t.s[r] : most;
@@ -66,6 +76,7 @@ void expected_terms(RowLikelihood likelihood, const RowTerms<T>& t) {
       return;
     }
     case RowLikelihood::poisson:
+VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
         const Expectation<T> e = poisson_expectation(t.y[r], T(0), t.m[r], t.s[r]);
         t.value[r] = t.weights[r] * e.value;
@@ -74,6 +85,7 @@ void expected_terms(RowLikelihood likelihood, const RowTerms<T>& t) {
       }
       return;
     case RowLikelihood::unit_gaussian:
+VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
         const T residual = t.y[r] - t.m[r];
         t.value[r] = T(-0.5) * t.weights[r] * (residual * residual + t.s[r]);
@@ -89,19 +101,21 @@ template <class T>
 void row_log_likelihood(RowLikelihood likelihood, const RowTerms<T>& t) {
   switch (likelihood) {
     case RowLikelihood::bernoulli:
+VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
-        const T softplus = logistic(-abs_of(t.m[r])).softplus;
-        const T a = abs_of(t.m[r]);
-        const T plus = t.m[r] > T(0) ? softplus + a : softplus;
-        const T minus = t.m[r] > T(0) ? softplus : softplus + a;
-        t.value[r] = -t.weights[r] * (t.y[r] * minus + (t.trials[r] - t.y[r]) * plus);
+        const T m = t.m[r];
+        const T softplus = logistic(-abs_of(m)).softplus;
+        t.value[r] = -t.weights[r] * (t.y[r] * (softplus + max_of(-m, T(0))) +
+                                      (t.trials[r] - t.y[r]) * (softplus + max_of(m, T(0))));
       }
       return;
     case RowLikelihood::poisson:
+VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r)
         t.value[r] = t.weights[r] * (t.y[r] * t.m[r] - exp_any(t.m[r]));
       return;
     case RowLikelihood::unit_gaussian:
+VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
         const T residual = t.y[r] - t.m[r];
         t.value[r] = T(-0.5) * t.weights[r] * residual * residual;
