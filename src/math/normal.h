@@ -3,7 +3,7 @@
 // Box-Muller on 32-bit words.  Logarithm, sine and cosine are polynomials (degrees and coefficients of Moshier's Cephes
 // logf, sinf and cosf) evaluated by fused multiply-add, multiplication and square root only: operations that IEEE 754
 // rounds in one way.  No product feeds a sum outside an explicit fma, so contraction flags cannot change a bit.
-// Largest absolute error against exact arithmetic on the same words: 6.7e-7.  The smallest uniform is 2^-33, so
+// Largest absolute error against exact arithmetic on the same uniforms (the words, rounded to float): 6.7e-7.  The smallest uniform is 2^-33, so
 // |normal| <= 6.77.
 #pragma once
 #include <cstdint>
