@@ -1,0 +1,102 @@
+#include "cli/fit_options.h"
+
+#include "cli/arguments.h"
+#include "data/text.h"
+#include "velbo/error.h"
+
+namespace velbo::cli {
+namespace {
+
+// An option whose text `read` turns into a value or refuses.
+template <class Read>
+CLI::Option* add_text(CLI::App& command, const std::string& option, const std::string& type, const std::string& help,
+                      Read read) {
+  return command.add_option_function<std::string>(option, [read](const std::string& text) { read(text); }, help)
+      ->type_name(type);
+}
+
+WeightsKind read_weights_kind(const std::string& text) {
+  if (text == "frequency") return WeightsKind::frequency;
+  if (text == "precision") return WeightsKind::precision;
+  throw Error(ErrorCode::argument, "--weights-kind is " + internal::quoted(text) + ", expected frequency or precision");
+}
+
+void add_model_options(CLI::App& command, FitArguments& a) {
+  command.add_option("FORMULA", a.formula, "Outcome and predictors, as in R: \"y ~ x1 + x2\"")->type_name("");
+  command.add_option("--data", a.data, "Table with a header (.csv, .tsv), or predictors as an array (.npy)")
+      ->type_name("FILE");
+  command.add_option("--target", a.target, "Outcome as an array (.npy), where --data is one")->type_name("FILE");
+  add_text(command, "--likelihood", "NAME",
+           "gaussian, bernoulli, binomial or poisson [bernoulli for a two-valued outcome, gaussian for one that is not "
+           "whole numbers]",
+           [&a](const std::string& text) { a.likelihood = parse_likelihood(text); });
+  command.add_option("--weights", a.model.weights, "Column of weights")->type_name("COL");
+  add_text(command, "--weights-kind", "KIND",
+           "frequency: a row counts that often; precision: its variance is divided by it [frequency]",
+           [&a](const std::string& text) { a.model.weights_kind = read_weights_kind(text); });
+  command.add_option("--offset", a.model.offset, "Column added to the linear predictor")->type_name("COL");
+  command.add_option("--trials", a.model.trials, "Column of numbers of trials (binomial)")->type_name("COL");
+  add_text(command, "--prior", "DIST",
+           "Of the coefficients: flat, normal(m, s), student_t(df, m, s), cauchy(m, s), laplace(m, s) [normal, scaled "
+           "to the data]",
+           [&a](const std::string& text) { a.model.prior = Prior::parse(text); });
+  add_text(command, "--prior-intercept", "DIST", "Of the intercept [normal, scaled to the data]",
+           [&a](const std::string& text) { a.model.prior_intercept = Prior::parse(text); });
+  add_text(command, "--prior-sigma", "DIST",
+           "Of sigma: exponential(rate), half_normal(s), half_cauchy(s), half_student_t(df, s) [exponential, scaled to "
+           "the data]",
+           [&a](const std::string& text) { a.model.prior_sigma = Prior::parse(text); });
+  command.add_flag("--no-intercept", a.model.no_intercept, "As if the formula said -1");
+}
+
+void add_method_options(CLI::App& command, FitArguments& a) {
+  add_text(command, "--family", "NAME",
+           "Of the approximation: mean_field, full_rank or auto [auto: full_rank up to 1,000 parameters]",
+           [&a](const std::string& text) { a.fit.family = parse_family(text); });
+  add_text(command, "--engine", "NAME", "newton or auto [auto]",
+           [&a](const std::string& text) { a.fit.engine = parse_engine(text); });
+  add_text(command, "--estimator", "NAME", "How expectations are taken: quadrature [quadrature]",
+           [](const std::string& text) {
+             if (text != "quadrature")
+               throw Error(ErrorCode::argument, "--estimator is " + internal::quoted(text) + ", expected quadrature");
+           });
+  const FitOptions defaults;
+  add_positive(command, "--tolerance", a.fit.tolerance,
+               "Distance to the optimum to stop at, in posterior sds [" + internal::format_number(defaults.tolerance) +
+                   "]");
+  add_whole(command, "--max-steps", a.fit.max_steps, 1,
+            "Most steps [" + std::to_string(defaults.max_steps) + "]");
+  add_positive(command, "--max-seconds", a.fit.max_seconds, "Most seconds [no limit]");
+  add_text(command, "--device", "NAME", "auto, cpu, cuda or cuda:N [auto]", [&a](const std::string& text) {
+    if (text == "auto") {
+      a.fit.device.reset();
+      return;
+    }
+    a.fit.device = parse_device(text);
+    require_usable(*a.fit.device);
+  });
+  add_whole(command, "--threads", a.threads, 0, "0: as many as there are processors [0]", 4096);
+  add_text(command, "--scalar", "NAME", "float, double or auto [auto: float where that loses no digits of the data]",
+           [&a](const std::string& text) { a.fit.scalar = parse_scalar(text); });
+  add_seed(command, a.fit.seed);
+  command.add_option("--init", a.init, "Saved fit to start from")->type_name("FIT");
+}
+
+void add_output_options(CLI::App& command, FitArguments& a) {
+  command.add_option("--out", a.out, "Where the fitted posterior goes")->type_name("FIT");
+  command.add_option("--json", a.json, "Where the summary goes as JSON; -: standard output, and the table to standard error")
+      ->type_name("FILE");
+  add_text(command, "--progress", "WHEN", "auto: a bar on a terminal; always: lines elsewhere; never [auto]",
+           [&a](const std::string& text) { a.progress = parse_progress_mode(text); });
+  command.add_flag("--quiet", a.quiet, "Print nothing but errors");
+}
+
+}  // namespace
+
+void add_fit_options(CLI::App& command, FitArguments& arguments) {
+  add_model_options(command, arguments);
+  add_method_options(command, arguments);
+  add_output_options(command, arguments);
+}
+
+}  // namespace velbo::cli

@@ -1,0 +1,88 @@
+// cli/main.cpp - the program: reads the command line, runs one command, turns every failure into one line and a status.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <new>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "velbo/error.h"
+#include "velbo/version.h"
+
+namespace velbo::cli {
+namespace {
+
+int report(const std::string& message, int status) noexcept {
+  try {
+    write_stderr("velbo: error: " + message + "\n");
+  } catch (...) {
+    write_stderr("velbo: error: out of memory\n");
+  }
+  return status;
+}
+
+// The parser's own complaint, on one line.
+std::string one_line(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  return text;
+}
+
+int run(int argc, const char* const* argv) {
+  CLI::App program("Bayesian regression by variational inference", "velbo");
+  program.set_version_flag("--version", std::string("velbo ") + version());
+  program.footer("velbo COMMAND --help tells more about a command.");
+  Action action;
+  add_fit(program, action);
+  add_predict(program, action);
+  add_sample(program, action);
+  add_summary(program, action);
+  add_info(program, action);
+  // What is left over is explained by refuse_unknown(), with suggestions.
+  program.allow_extras();
+  for (CLI::App* command : program.get_subcommands({})) command->allow_extras();
+
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& wish) {  // --help, --version
+    std::ostringstream text;
+    program.exit(wish, text, text);
+    write_stdout(text.str());
+    return success;
+  } catch (const CLI::ParseError& error) {
+    return report(one_line(error.what()), user_mistake);
+  }
+  for (const CLI::App* command : program.get_subcommands()) refuse_unknown(*command);
+  refuse_unknown(program);
+  if (!action)
+    throw Error(ErrorCode::argument, "no command is given: velbo fit, predict, sample, summary or info (velbo --help)");
+  return action();
+}
+
+}  // namespace
+}  // namespace velbo::cli
+
+int main(int argc, char** argv) {
+  using namespace velbo;
+  using namespace velbo::cli;
+  try {
+    prepare_streams();
+    return run(argc, argv);
+  } catch (const Error& error) {
+    return report(error.what(), is_user_error(error.code()) ? user_mistake : failure);
+  } catch (const ClosedPipe&) {
+    return failure;
+  } catch (const std::bad_alloc&) {
+    return report("out of memory", failure);
+  } catch (const std::length_error&) {
+    return report("out of memory", failure);
+  } catch (const std::exception& error) {
+    return report(std::string("this should not happen: ") + error.what(), failure);
+  } catch (...) {
+    return report("this should not happen: an unknown exception", failure);
+  }
+}

@@ -1,0 +1,41 @@
+// cli/progress.h - how far a fit is, on standard error.
+//
+// Our own: of the progress-bar libraries for C++ none is packaged by all of Debian 12, Debian 13 and Ubuntu 24.04, and
+// this is a page.
+#pragma once
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "velbo/fit.h"
+
+namespace velbo::cli {
+
+enum class ProgressMode { automatic, always, never };
+// Throws Error(argument).
+ProgressMode parse_progress_mode(std::string_view text);
+
+// On a terminal a bar of one line, redrawn at most 20 times a second and wiped at the end; elsewhere, when asked for
+// always, a plain line a second.
+class Progress {
+ public:
+  explicit Progress(ProgressMode mode);
+  ~Progress() { wipe(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void show(const StepReport& report);
+  void wipe() noexcept;
+
+ private:
+  enum class Style { none, bar, lines } style_ = Style::none;
+  bool drawn_ = false;
+  bool first_ = true;
+  std::chrono::steady_clock::time_point last_;
+};
+
+// The bar, exactly `width` columns or less; the text after it is cut where it does not fit.
+[[nodiscard]] std::string bar_text(const StepReport& report, std::size_t width);
+[[nodiscard]] std::string line_text(const StepReport& report);
+
+}  // namespace velbo::cli
