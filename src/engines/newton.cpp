@@ -23,6 +23,15 @@ constexpr int kHalvings = 40;
 // A coefficient without a prior whose sd has grown this much since the start follows a likelihood that rises for ever.
 constexpr double kRunaway = 1e4;
 
+// Distance to the optimum after a step of size `distance` that followed one of size `last` (0: none is known).  The means
+// converge quadratically, but q's covariance enters its own target, so at the end steps shrink by a constant rate (about
+// D/N); at that rate the steps still to come add up to distance * rate / (1 - rate).
+double remaining_after(double distance, double last) {
+  if (!(last > 0)) return distance;
+  const double rate = distance / last;
+  return rate < 1 ? distance * rate / (1 - rate) : std::numeric_limits<double>::infinity();
+}
+
 }  // namespace
 
 NewtonEngine::NewtonEngine(const GlmData& data, std::unique_ptr<ExpectedLogJointOracle> oracle, FamilyKind family,
@@ -88,8 +97,7 @@ void NewtonEngine::step() {
   }
   const std::optional<GaussianPoint> full_step = update->at(1);
   const double distance = full_step ? distance_in_sds(point_, *full_step) : std::numeric_limits<double>::infinity();
-  const double rate = std::min(1.0, last_distance_ > 0 ? distance / last_distance_ : distance);
-  const double remaining = distance * rate;
+  const double remaining = remaining_after(distance, last_distance_);
   ++steps_in_stage_;
   const bool last_stage = stage_ + 1 == stages_.size();
   if (full_step && remaining <= stages_[stage_].enough) {
@@ -123,7 +131,7 @@ void NewtonEngine::line_search(const GaussianUpdate& update, const GaussianPoint
       expected_ = std::move(expected);
       report_.elbo = elbo;
       last_distance_ = r == 1 ? distance : 0;
-      // After the step about (1 - r) of the way is left, or what the next step will show to be less.
+      // What is left is less than the step was where steps shrink; the next one will show how much.
       report_.error_sd = stage_ + 1 == stages_.size() ? distance : std::numeric_limits<double>::infinity();
       return;
     }

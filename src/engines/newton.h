@@ -4,9 +4,8 @@
 // r = 1 where the ELBO rises, halved until it does.  With many rows the first steps see random subsamples of 1 % and 10 %,
 // so that all rows are read two or three times.
 //
-// The last step is taken without a further pass when its estimated remaining error is below the tolerance: with step
-// sizes d_{k-1} and d_k in posterior sds the error left after step k is at most about d_k (d_k / d_{k-1}), because the
-// steps shrink at least linearly at that rate (quadratically, in fact).  evaluate() then checks that the ELBO rose.
+// The last step is taken without a further pass over the rows when what will be left after it, estimated from the sizes of
+// the last two steps, is below the tolerance.  evaluate() then checks that the ELBO rose.
 #pragma once
 #include <memory>
 #include <optional>

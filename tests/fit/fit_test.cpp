@@ -1,0 +1,181 @@
+// What every fit promises: determinism, limits, interruption, warm starts, invariances, and accuracy on large data.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/errors.h"
+#include "support/simulate.h"
+#include "velbo/velbo.h"
+
+namespace velbo {
+namespace {
+
+Glm small_model() { return Glm("y ~ x1 + x2", Likelihood::bernoulli, test::logistic_table(500, 2, 1)); }
+
+void expect_same_bits(const Fit& a, const Fit& b) {
+  EXPECT_EQ(a.posterior.unconstrained_mean(), b.posterior.unconstrained_mean());
+  EXPECT_EQ(a.posterior.unconstrained_covariance(), b.posterior.unconstrained_covariance());
+  EXPECT_EQ(a.summary.quality.elbo, b.summary.quality.elbo);
+  EXPECT_EQ(a.summary.quality.k_hat, b.summary.quality.k_hat);
+  EXPECT_EQ(a.summary.parameters[0].corrected_sd, b.summary.parameters[0].corrected_sd);
+}
+
+TEST(Fit, SameSeedSameBitsWithAnyThreads) {
+  // Enough rows for subsamples, several chunks and threads that share them.
+  const Glm model("y ~ x1 + x2 + x3 + x4 + x5", Likelihood::bernoulli, test::logistic_table(60000, 5, 2));
+  const Fit one = velbo::fit(model, {.threads = 1});
+  for (const int threads : {1, 2, 5}) expect_same_bits(one, velbo::fit(model, {.threads = threads}));
+  // Another seed draws other rows and other diagnostic draws: the answer agrees, the bits do not.
+  const Fit other = velbo::fit(model, {.seed = 2});
+  EXPECT_NE(one.posterior.unconstrained_mean(), other.posterior.unconstrained_mean());
+  for (std::size_t i = 0; i < one.summary.parameters.size(); ++i)
+    EXPECT_NEAR(one.summary.parameters[i].mean, other.summary.parameters[i].mean, 0.02 * one.summary.parameters[i].sd);
+}
+
+TEST(Fit, StopsAtMaxSteps) {
+  const Fit fit = velbo::fit(small_model(), {.tolerance = 1e-300, .max_steps = 4});
+  EXPECT_EQ(fit.summary.fit.status, Status::max_steps);
+  EXPECT_EQ(fit.summary.fit.steps, 4);
+  EXPECT_FALSE(fit.summary.converged());
+  EXPECT_TRUE(std::isfinite(fit.summary.quality.elbo));
+}
+
+TEST(Fit, StopsAtMaxSeconds) {
+  const Fit fit = velbo::fit(small_model(), {.tolerance = 1e-300, .max_steps = 1000000000, .max_seconds = 0.05});
+  EXPECT_EQ(fit.summary.fit.status, Status::max_seconds);
+}
+
+TEST(Fit, ACallbackSeesStepsAndCanCancel) {
+  std::vector<std::int64_t> steps;
+  FitOptions options{.tolerance = 1e-300, .max_steps = 1000};
+  options.progress = [&](const StepReport& report) {
+    steps.push_back(report.step);
+    EXPECT_GE(report.progress, 0);
+    EXPECT_LE(report.progress, 1);
+    return report.step < 7;
+  };
+  const Fit fit = velbo::fit(small_model(), options);
+  EXPECT_EQ(fit.summary.fit.status, Status::interrupted);
+  EXPECT_EQ(steps, (std::vector<std::int64_t>{1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_GT(fit.summary.parameters[1].sd, 0);  // what has been fitted is returned
+}
+
+TEST(Fit, CancelledInTheFirstSubsampleStillAnswersForAllRows) {
+  const Glm model("y ~ x1", Likelihood::bernoulli, test::logistic_table(40000, 1, 3));
+  FitOptions options;
+  options.progress = [](const StepReport&) { return false; };
+  const Fit fit = velbo::fit(model, options);
+  EXPECT_EQ(fit.summary.fit.status, Status::interrupted);
+  EXPECT_EQ(fit.summary.quality.verdict, Verdict::unreliable);
+  EXPECT_NEAR(fit.summary.quality.elbo, velbo::fit(model).summary.quality.elbo, 0.1 * 40000);
+}
+
+TEST(Fit, AnEarlierFitIsAStartThatNeedsOneStep) {
+  const Glm model = small_model();
+  const Fit cold = velbo::fit(model);
+  const Fit warm = velbo::fit(model, {.init = cold.posterior});
+  EXPECT_EQ(warm.summary.fit.status, Status::converged);
+  EXPECT_EQ(warm.summary.fit.steps, 1);
+  EXPECT_LT(warm.summary.quality.error_sd, 1e-3);
+  const Fit from_other_family = velbo::fit(model, {.family = FamilyKind::mean_field, .init = cold.posterior});
+  EXPECT_EQ(from_other_family.summary.fit.status, Status::converged);
+  const Glm another("y ~ x1", Likelihood::bernoulli, test::logistic_table(500, 2, 1));
+  EXPECT_EQ(test::error_of([&] { static_cast<void>(velbo::fit(another, {.init = cold.posterior})); }),
+            "argument| the fit to start from has the parameters Intercept, x1, x2, expected Intercept, x1");
+}
+
+TEST(Fit, AFrequencyWeightIsThatManyRows) {
+  const Table once = test::logistic_table(60, 2, 4);
+  Table thrice;
+  for (const char* column : {"x1", "x2", "y"}) {
+    std::vector<double> values;
+    for (int k = 0; k < 3; ++k) values.insert(values.end(), once.at(column).numbers.begin(), once.at(column).numbers.end());
+    thrice.add_numbers(column, values);
+  }
+  Table weighted = once;
+  weighted.add_numbers("w", std::vector<double>(60, 3.0));
+  for (const Likelihood likelihood : {Likelihood::bernoulli, Likelihood::gaussian}) {
+    GlmOptions options;
+    const Fit repeated = velbo::fit(Glm("y ~ x1 + x2", likelihood, thrice, options), {.tolerance = 1e-5, .scalar = Scalar::float64});
+    options.weights = "w";
+    const Fit counted = velbo::fit(Glm("y ~ x1 + x2", likelihood, weighted, options), {.tolerance = 1e-5, .scalar = Scalar::float64});
+    EXPECT_NEAR(repeated.summary.quality.elbo, counted.summary.quality.elbo, 1e-6);
+    for (std::size_t i = 0; i < repeated.summary.parameters.size(); ++i) {
+      EXPECT_NEAR(repeated.summary.parameters[i].mean, counted.summary.parameters[i].mean, 1e-6);
+      EXPECT_NEAR(repeated.summary.parameters[i].sd, counted.summary.parameters[i].sd, 1e-6);
+    }
+    EXPECT_NEAR(repeated.summary.model.priors[1].prior.scale, counted.summary.model.priors[1].prior.scale, 1e-12);
+  }
+}
+
+// The ELBO of a full-rank fit of a nearly Gaussian posterior is the log evidence, from below.
+TEST(Fit, ElboIsBelowTheLogEvidence) {
+  const Fit fit = velbo::fit(small_model());
+  EXPECT_LT(fit.summary.quality.elbo, fit.summary.quality.log_evidence + 0.002);
+  EXPECT_GT(fit.summary.quality.elbo, fit.summary.quality.log_evidence - 0.05);
+  EXPECT_EQ(fit.summary.quality.verdict, Verdict::good);
+}
+
+TEST(Fit, MeanFieldBeyondAThousandLatents) {
+  const std::int64_t n = 3000, d = 1500;
+  const std::vector<double> x = test::normals(n * d, 11), noise = test::normals(n, 12);
+  std::vector<double> y(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < y.size(); ++i)
+    y[i] = x[i * d] - 0.5 * x[i * d + 1] + 1.5 * noise[i] > 0 ? 1 : 0;
+  GlmOptions options;
+  options.prior = Prior::normal(0, 0.1);
+  const Glm model(Likelihood::bernoulli, {.x = {x.data(), n, d, d}, .y = y}, options);
+  const Fit fit = velbo::fit(model, {.diagnostic_draws = 200});
+  EXPECT_EQ(fit.summary.fit.family, "mean_field");
+  EXPECT_EQ(fit.summary.fit.status, Status::converged) << fit.summary.fit.message;
+  // The dense route to the same optimum, from the same model with the columns below the limit of conjugate gradients.
+  EXPECT_GT(fit.summary.parameters[1].mean, 5 * fit.summary.parameters[1].sd);
+  EXPECT_LT(fit.summary.parameters[2].mean, -2 * fit.summary.parameters[2].sd);
+}
+
+// The figure: 400,000 rows, 50 columns, at most three passes over all rows, means within 0.05 sd.
+TEST(FitLarge, FewPassesOverManyRows) {
+  const std::int64_t n = 400000, d = 50;
+  const std::vector<double> x = test::normals(n * d, 13), noise = test::normals(n, 14);
+  std::vector<double> y(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    double eta = -0.5;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(d); ++j)
+      eta += (j % 2 == 0 ? 0.2 : -0.2) * x[i * static_cast<std::size_t>(d) + j];
+    const double u = 0.5 * std::erfc(-noise[i] / std::sqrt(2.0));
+    y[i] = eta + std::log(u / (1 - u)) > 0 ? 1 : 0;
+  }
+  const Glm model(Likelihood::bernoulli, {.x = {x.data(), n, d, d}, .y = y});
+  const Fit fit = velbo::fit(model);
+  EXPECT_EQ(fit.summary.fit.status, Status::converged);
+  EXPECT_LE(fit.summary.fit.full_passes, 3.0);
+  EXPECT_EQ(fit.summary.quality.verdict, Verdict::good) << fit.summary.quality.k_hat;
+  const Fit precise = velbo::fit(model, {.tolerance = 1e-7, .scalar = Scalar::float64, .diagnostic_draws = 100, .init = fit.posterior});
+  double means = 0, sds = 0;
+  for (std::size_t i = 0; i < fit.summary.parameters.size(); ++i) {
+    const ParameterSummary &a = fit.summary.parameters[i], &b = precise.summary.parameters[i];
+    means = std::max(means, std::abs(a.mean - b.mean) / b.sd);
+    sds = std::max(sds, std::abs(a.sd / b.sd - 1));
+  }
+  EXPECT_LT(means, 0.05);
+  EXPECT_LT(sds, 0.01);
+  std::printf("passes %.2f, fit %.3f s, diagnosis %.3f s, threads %d: means within %.2g sd, sds within %.2g, claimed %.2g\n",
+              fit.summary.fit.full_passes, fit.summary.fit.seconds.fit, fit.summary.fit.seconds.diagnose,
+              fit.summary.fit.threads, means, sds, fit.summary.quality.error_sd);
+  EXPECT_LE(means, std::max(0.001, 3 * fit.summary.quality.error_sd));  // the estimate of the error is an honest one
+}
+
+TEST(FitOptions, AreChecked) {
+  const Glm model = small_model();
+  const auto error = [&](const FitOptions& options) {
+    return test::error_of([&] { static_cast<void>(velbo::fit(model, options)); });
+  };
+  EXPECT_EQ(error({.tolerance = 0}), "argument| tolerance is 0, expected a positive number of posterior standard deviations");
+  EXPECT_EQ(error({.max_steps = 0}), "argument| max_steps is 0, expected 1 or more");
+  EXPECT_EQ(error({.max_seconds = -1}), "argument| max_seconds is -1, expected a positive number");
+  EXPECT_EQ(error({.threads = -2}), "argument| threads is -2, expected 0 (all) or a positive number");
+  EXPECT_EQ(error({.device = Device{DeviceKind::cuda, 7}}).substr(0, 7), "device|");
+}
+
+}  // namespace
+}  // namespace velbo
