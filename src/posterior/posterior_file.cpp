@@ -89,7 +89,7 @@ void check_recipe(const std::string& path, const GlmRecipe& recipe) {
   if (recipe.n_coefficients() < (recipe.has_intercept ? 1 : 0)) fail(path, "has no coefficient for its intercept");
   if (!recipe.design) return;
   if (static_cast<std::int64_t>(recipe.design->names().size()) != recipe.n_coefficients() ||
-      recipe.design->has_intercept() != recipe.has_intercept)
+      recipe.design->has_intercept() != recipe.has_intercept || recipe.design->formula() != recipe.formula)
     fail(path, "has a design that does not fit its parameters");
   if (recipe.has_offset == recipe.offset.empty()) fail(path, "has an offset without a column");
   if ((recipe.likelihood == Likelihood::binomial) == recipe.trials.empty()) fail(path, "has trials without a column");

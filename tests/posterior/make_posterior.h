@@ -1,0 +1,40 @@
+// tests/posterior/make_posterior.h - posteriors to test with, made without a fit.
+#pragma once
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "posterior/posterior_state.h"
+#include "velbo/posterior.h"
+
+namespace velbo::test {
+
+// A model from arrays with an intercept: names Intercept, x1, ... [, sigma].
+inline Posterior make_posterior(Likelihood likelihood, FamilyKind family, std::vector<double> mean,
+                                std::vector<double> scale) {
+  internal::GlmRecipe recipe;
+  recipe.formula = "y ~ x";
+  recipe.likelihood = likelihood;
+  const std::size_t coefficients = mean.size() - (recipe.has_sigma() ? 1 : 0);
+  for (std::size_t i = 0; i < coefficients; ++i) recipe.names.push_back(i == 0 ? "Intercept" : "x" + std::to_string(i));
+  if (recipe.has_sigma()) recipe.names.emplace_back("sigma");
+  const auto d = static_cast<std::int64_t>(mean.size());
+  return Posterior(std::make_shared<const PosteriorState>(
+      PosteriorState{std::move(recipe), GaussianFamily(family, d), std::move(mean), std::move(scale)}));
+}
+
+// Three latents that are correlated, the last one (log sigma for the Gaussian likelihood) too.
+inline Posterior correlated(Likelihood likelihood) {
+  return make_posterior(likelihood, FamilyKind::full_rank, {0.3, -0.8, 0.2},
+                        {0.5, 0, 0,      //
+                         -0.3, 0.4, 0,   //
+                         0.2, -0.1, 0.3});
+}
+
+inline MatrixView<const double> matrix(const std::vector<double>& values, std::int64_t n_columns) {
+  return {values.data(), n_columns == 0 ? 0 : static_cast<std::int64_t>(values.size()) / n_columns, n_columns, n_columns};
+}
+
+}  // namespace velbo::test
