@@ -103,23 +103,23 @@ std::string parameter_part(const Summary& summary) {
 }
 
 std::string with_reason(const std::string& what, const std::string& reason) {
-  return reason.empty() ? what : what + " (" + reason + ")";
+  return reason.empty() ? what : what + ": " + reason;
 }
 
 std::string fit_part(const Summary& summary) {
   const Summary::Run& run = summary.fit;
-  std::string text = fmt::format("{} after {} step{} and {:.3g} pass{} over the data, {}", words_of(run.status),
+  std::string text = fmt::format("{} after {} step{} and {:.3g} pass{} over the data, in {}", words_of(run.status),
                                  internal::with_thousands(run.steps), run.steps == 1 ? "" : "s", run.full_passes,
                                  run.full_passes == 1 ? "" : "es", internal::duration(run.seconds.fit));
-  if (run.rejected_steps > 0) text += fmt::format(", {} rejected", internal::with_thousands(run.rejected_steps));
+  if (run.seconds.diagnose > 0) text += fmt::format(" (and {} for the diagnosis)", internal::duration(run.seconds.diagnose));
+  if (run.rejected_steps > 0) text += fmt::format("; {} rejected", internal::with_thousands(run.rejected_steps));
   std::string out = labelled("fit", text);
   if (!run.message.empty() && !summary.converged()) out += labelled("", run.message);
-  out += labelled("method", fmt::format("{}, {}, {}; {} on {}, {} thread{}, seed {}",
-                                        with_reason(run.engine, run.engine_reason),
-                                        with_reason(run.family, run.family_reason), run.estimator,
-                                        with_reason(run.scalar, run.scalar_reason),
-                                        with_reason(run.device, run.device_reason), run.threads,
-                                        run.threads == 1 ? "" : "s", run.seed));
+  out += labelled("engine", with_reason(run.engine + ", " + run.estimator, run.engine_reason));
+  out += labelled("family", with_reason(run.family, run.family_reason));
+  out += labelled("device", with_reason(fmt::format("{}, {} thread{}", run.device, run.threads, run.threads == 1 ? "" : "s"),
+                                        run.device_reason));
+  out += labelled("numbers", with_reason(run.scalar, run.scalar_reason) + fmt::format("; seed {}", run.seed));
   return out;
 }
 
