@@ -77,6 +77,7 @@ Table read_csv(const std::string& path, const CsvOptions& options) {
   CsvRows rows(path, options.delimiter);
   std::vector<ColumnBuilder> builders = read_header(rows, path);
   std::vector<ColumnBuilder*> chosen;
+  chosen.reserve(builders.size());
   for (ColumnBuilder& builder : builders) chosen.push_back(&builder);
   std::vector<std::int64_t> line_of_row;
   read_cells(rows, path, options, builders.size(), chosen, line_of_row);
