@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
+#include <vector>
 
 #include "data/text.h"
 #include "velbo/error.h"
@@ -77,6 +79,20 @@ void add_seed(CLI::App& command, std::uint64_t& target) {
           },
           "Of the random numbers [1]")
       ->type_name("N");
+}
+
+void fold_descriptions(CLI::App& command) {
+  constexpr std::size_t width = 70;
+  for (CLI::Option* option : command.get_options([](const CLI::Option*) { return true; })) {
+    std::string text = option->get_description();
+    for (std::size_t begin = 0; text.size() - begin > width;) {
+      const std::size_t blank = text.rfind(' ', begin + width);
+      if (blank == std::string::npos || blank <= begin) break;
+      text[blank] = '\n';
+      begin = blank + 1;
+    }
+    option->description(text);
+  }
 }
 
 void refuse_unknown(const CLI::App& app) {

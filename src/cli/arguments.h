@@ -7,11 +7,14 @@
 
 namespace velbo::cli {
 
-// A number option.  What is not a number, or out of range, throws Error(argument) naming the option and what it takes.
+// Number options.  What is not a number, or out of range, throws Error(argument) naming the option and what it takes.
 void add_positive(CLI::App& command, const std::string& option, double& target, const std::string& help);
 void add_whole(CLI::App& command, const std::string& option, std::int64_t& target, std::int64_t least,
                const std::string& help, std::int64_t most = std::numeric_limits<std::int64_t>::max());
 void add_seed(CLI::App& command, std::uint64_t& target);
+
+// Breaks the options' descriptions into lines for a screen of 100 columns.
+void fold_descriptions(CLI::App& command);
 
 // Throws Error(argument) for the first argument that the program does not know, with the nearest one that it does.
 void refuse_unknown(const CLI::App& app);

@@ -94,8 +94,11 @@ void add_output_options(CLI::App& command, FitArguments& a) {
 }  // namespace
 
 void add_fit_options(CLI::App& command, FitArguments& arguments) {
+  command.option_defaults()->group("Model");
   add_model_options(command, arguments);
+  command.option_defaults()->group("Method");
   add_method_options(command, arguments);
+  command.option_defaults()->group("Output");
   add_output_options(command, arguments);
 }
 

@@ -25,7 +25,11 @@ int report(const std::string& message, int status) noexcept {
 }
 
 // The parser's own complaint, on one line.
-std::string one_line(std::string text) {
+std::string explain(const CLI::ParseError& error) {
+  std::string text = error.what();
+  const std::size_t colon = text.find(':');
+  if (error.get_name() == "ArgumentMismatch" && text.starts_with("--") && colon != std::string::npos)
+    return text.substr(0, colon) + " takes one value, once";
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   for (char& c : text)
     if (c == '\n') c = ' ';
@@ -44,7 +48,10 @@ int run(int argc, const char* const* argv) {
   add_info(program, action);
   // What is left over is explained by refuse_unknown(), with suggestions.
   program.allow_extras();
-  for (CLI::App* command : program.get_subcommands({})) command->allow_extras();
+  for (CLI::App* command : program.get_subcommands({})) {
+    command->allow_extras();
+    fold_descriptions(*command);
+  }
 
   try {
     program.parse(argc, argv);
@@ -54,7 +61,7 @@ int run(int argc, const char* const* argv) {
     write_stdout(text.str());
     return success;
   } catch (const CLI::ParseError& error) {
-    return report(one_line(error.what()), user_mistake);
+    return report(explain(error), user_mistake);
   }
   for (const CLI::App* command : program.get_subcommands()) refuse_unknown(*command);
   refuse_unknown(program);
