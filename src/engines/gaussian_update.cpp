@@ -4,6 +4,7 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace velbo::internal {
 namespace {
@@ -85,12 +86,49 @@ std::unique_ptr<GaussianUpdate> mean_field_update(const GaussianPoint& point, co
   return std::make_unique<MeanFieldUpdate>(point, expected, std::move(newton_step));
 }
 
-double distance_in_sds(const GaussianPoint& from, const GaussianPoint& to) {
+Distance distance_in_sds(const GaussianPoint& from, const GaussianPoint& to) {
   const Eigen::ArrayXd sd_from = from.sd(), sd_to = to.sd();
-  const double means = ((to.mean - from.mean).array() / sd_to).abs().maxCoeff();
-  const double sds = (sd_to / sd_from).log().abs().maxCoeff();
-  const double distance = std::max(means, sds);
-  return std::isfinite(distance) ? distance : std::numeric_limits<double>::infinity();
+  const auto finite = [](double v) { return std::isfinite(v) ? v : std::numeric_limits<double>::infinity(); };
+  return {finite(((to.mean - from.mean).array() / sd_to).abs().maxCoeff()),
+          finite((sd_to / sd_from).log().abs().maxCoeff())};
+}
+
+Eigen::VectorXd coordinates(const GaussianPoint& reference, const GaussianPoint& point) {
+  const Eigen::Index d = point.dimension();
+  const Eigen::VectorXd shift = point.mean - reference.mean;
+  if (point.family == FamilyKind::mean_field) {
+    Eigen::VectorXd out(2 * d);
+    out << shift.cwiseQuotient(reference.factor.col(0)),
+        point.factor.col(0).cwiseQuotient(reference.factor.col(0)).array().log().matrix();
+    return out;
+  }
+  const auto lower = reference.factor.triangularView<Eigen::Lower>();
+  const Eigen::MatrixXd relative = lower.solve(point.factor);
+  Eigen::VectorXd out(d + d * (d + 1) / 2);
+  out.head(d) = lower.solve(shift);
+  Eigen::Index next = d;
+  for (Eigen::Index i = 0; i < d; ++i)
+    for (Eigen::Index j = 0; j <= i; ++j) out[next++] = i == j ? std::log(relative(i, i)) : relative(i, j);
+  return out;
+}
+
+GaussianPoint point_at(const GaussianPoint& reference, const Eigen::VectorXd& coordinates) {
+  const Eigen::Index d = reference.dimension();
+  GaussianPoint point = reference;
+  if (reference.family == FamilyKind::mean_field) {
+    point.mean += coordinates.head(d).cwiseProduct(reference.factor.col(0));
+    point.factor.col(0).array() *= coordinates.tail(d).array().exp();
+    return point;
+  }
+  Eigen::MatrixXd relative = Eigen::MatrixXd::Zero(d, d);
+  Eigen::Index next = d;
+  for (Eigen::Index i = 0; i < d; ++i)
+    for (Eigen::Index j = 0; j <= i; ++j, ++next)
+      relative(i, j) = i == j ? std::exp(coordinates[next]) : coordinates[next];
+  const auto lower = reference.factor.triangularView<Eigen::Lower>();
+  point.mean += lower * coordinates.head(d);
+  point.factor = lower * relative;
+  return point;
 }
 
 }  // namespace velbo::internal

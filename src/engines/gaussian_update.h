@@ -26,8 +26,19 @@ std::unique_ptr<GaussianUpdate> full_rank_update(const GaussianPoint& point, con
 std::unique_ptr<GaussianUpdate> mean_field_update(const GaussianPoint& point, const ExpectedLogJoint& expected,
                                                   Eigen::VectorXd newton_step);
 
-// The largest change between two points, in posterior standard deviations: of a mean in sds, or of an sd relative to it.
-double distance_in_sds(const GaussianPoint& from, const GaussianPoint& to);
+// The largest changes between two points, in posterior standard deviations: of a mean, in sds, and of the logarithm of an
+// sd.  Infinite where a number is not finite.
+struct Distance {
+  double means = 0;
+  double sds = 0;
+  [[nodiscard]] double largest() const { return means > sds ? means : sds; }
+};
+Distance distance_in_sds(const GaussianPoint& from, const GaussianPoint& to);
+
+// The point as a flat vector, in coordinates that `reference` whitens: (L0^-1 (mean - mean0), L0^-1 L) with the logarithm of
+// the diagonal, so that every vector is a valid point, and differences are about posterior standard deviations.
+Eigen::VectorXd coordinates(const GaussianPoint& reference, const GaussianPoint& point);
+GaussianPoint point_at(const GaussianPoint& reference, const Eigen::VectorXd& coordinates);
 
 // Lower triangular L with L L' = P^-1, without forming the inverse; nothing where P is not positive definite.
 std::optional<Eigen::MatrixXd> inverse_factor(const Eigen::MatrixXd& precision);

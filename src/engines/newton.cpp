@@ -20,23 +20,40 @@ constexpr std::int64_t kRowsPerColumn = 20;
 // A subsample of 1 % (10 %) is itself some 10 (3) posterior sds off: more accuracy there is wasted.
 constexpr double kEnoughInSample = 0.3;
 constexpr int kHalvings = 40;
+constexpr double kFarFromReference = 3;  // posterior sds, or e-folds of an sd
 // A coefficient without a prior whose sd has grown this much since the start follows a likelihood that rises for ever.
 constexpr double kRunaway = 1e4;
 
-// Distance to the optimum after a step of size `distance` that followed one of size `last` (0: none is known).  The means
-// converge quadratically, but q's covariance enters its own target, so at the end steps shrink by a constant rate (about
-// D/N); at that rate the steps still to come add up to distance * rate / (1 - rate).
-double remaining_after(double distance, double last) {
-  if (!(last > 0)) return distance;
-  const double rate = distance / last;
-  return rate < 1 ? distance * rate / (1 - rate) : std::numeric_limits<double>::infinity();
+constexpr int kMixingWindow = 6;
+
+// What will be left after moving to the estimated optimum, from the distances to it of this and earlier points.
+//
+// Steps that shrink at a constant rate have rate / (1 - rate) of the last one still to come.  A single ratio flatters,
+// since mean and covariance take turns at being off, so the worse of one- and two-step ratios counts, twofold.
+//
+// With many rows a pass is worth saving, and that constant rate, about D/N, is small: there two distances are enough.
+// Means then converge quadratically, at a constant that the distances give; and moving them changes the sds' targets (by
+// `coupling` per sd moved), which move the means in turn, each of D sds a little.
+double remaining_after(const std::vector<Distance>& distances, std::int64_t dimension, bool many_rows) {
+  const std::size_t n = distances.size();
+  if (n < (many_rows ? 2U : 3U)) return std::numeric_limits<double>::infinity();
+  const Distance& last = distances.back();
+  const Distance& before = distances[n - 2];
+  if (n == 2) {
+    const double coupling = last.sds / before.means;
+    const double quadratic = last.means * (last.means / before.means) * (last.means / before.means);
+    return quadratic + coupling * (last.means + static_cast<double>(dimension) * last.sds);
+  }
+  const double ratio = last.largest() / before.largest(), two = last.largest() / distances[n - 3].largest();
+  const double rate = 2 * std::max(ratio, std::sqrt(two));
+  return last.largest() * (rate < 1 ? std::min(1.0, rate / (1 - rate)) : 10);
 }
 
 }  // namespace
 
 NewtonEngine::NewtonEngine(const GlmData& data, std::unique_ptr<ExpectedLogJointOracle> oracle, FamilyKind family,
                            double tolerance, Key key, std::optional<GaussianPoint> init)
-    : data_(data), oracle_(std::move(oracle)), tolerance_(tolerance) {
+    : data_(data), oracle_(std::move(oracle)), tolerance_(tolerance), mixing_(kMixingWindow) {
   const std::int64_t n = oracle_->n_rows();
   if (!init && n >= kRowsWorthSampling) {
     const std::int64_t least = kRowsPerColumn * oracle_->n_latents();
@@ -54,6 +71,7 @@ NewtonEngine::NewtonEngine(const GlmData& data, std::unique_ptr<ExpectedLogJoint
   report_.on_all_data = stages_.size() == 1;
   point_ = init ? *init : current_oracle().start(family);
   start_sd_ = point_.sd();
+  reference_ = point_;
 }
 
 ExpectedLogJointOracle& NewtonEngine::current_oracle() {
@@ -95,47 +113,62 @@ void NewtonEngine::step() {
     update = mean_field_update(point_, *expected_,
                                current_oracle().solve_curvature(point_, expected_->gradient, 0.1 * tolerance_));
   }
-  const std::optional<GaussianPoint> full_step = update->at(1);
-  const double distance = full_step ? distance_in_sds(point_, *full_step) : std::numeric_limits<double>::infinity();
-  const double remaining = remaining_after(distance, last_distance_);
   ++steps_in_stage_;
   const bool last_stage = stage_ + 1 == stages_.size();
-  if (full_step && remaining <= stages_[stage_].enough) {
-    // Near enough for a last step without a pass over the rows.
-    verified_point_ = std::exchange(point_, *full_step);
-    verified_expected_ = std::exchange(expected_, std::nullopt);
-    verified_distance_ = distance;
-    last_distance_ = 0;
-    report_.error_sd = last_stage ? remaining : std::numeric_limits<double>::infinity();
-    if (!last_stage) next_stage();
-    return;
+  std::optional<GaussianPoint> candidate = update->at(1);
+  if (candidate) {
+    // Coordinates whiten by a point of long ago: move on when q has moved far, and forget steps in the old ones.
+    if (distance_in_sds(reference_, point_).largest() > kFarFromReference) {
+      reference_ = point_;
+      mixing_.restart();
+    }
+    const Eigen::VectorXd proposal =
+        mixing_.propose(coordinates(reference_, point_), coordinates(reference_, *candidate));
+    const GaussianPoint mixed = point_at(reference_, proposal);
+    if (mixed.mean.allFinite() && mixed.factor.allFinite()) candidate = mixed;
+    distances_.push_back(distance_in_sds(point_, *candidate));
+    const double remaining = remaining_after(distances_, point_.dimension(), oracle_->n_rows() >= kRowsWorthSampling);
+    if (remaining <= stages_[stage_].enough) {
+      // Near enough for a last step without a pass over the rows.
+      verified_point_ = std::exchange(point_, *candidate);
+      verified_expected_ = std::exchange(expected_, std::nullopt);
+      verified_distance_ = distances_.back().largest();
+      report_.error_sd = last_stage ? remaining : std::numeric_limits<double>::infinity();
+      if (!last_stage) next_stage();
+      return;
+    }
+    // Not known to be within the tolerance, however short the step.
+    if (last_stage)
+      report_.error_sd = std::isfinite(remaining) ? remaining : std::max(distances_.back().largest(), 2 * tolerance_);
   }
-  line_search(*update, full_step.value_or(point_), distance);
+  if (!candidate || !accept(*candidate)) line_search(*update);
   if (report_.diverged) return;
   check_drift();
   if (!last_stage && stages_[stage_].max_steps > 0 && steps_in_stage_ >= stages_[stage_].max_steps) next_stage();
 }
 
-// The longest of the steps 1, 1/2, 1/4 ... that does not lower the ELBO by more than rounding.
-void NewtonEngine::line_search(const GaussianUpdate& update, const GaussianPoint& full_step, double distance) {
+bool NewtonEngine::accept(const GaussianPoint& candidate) {
+  ExpectedLogJoint expected = evaluate_at(candidate);
+  const double elbo = expected.value + candidate.entropy();
+  if (!expected.is_finite() || !(elbo >= report_.elbo - expected_->slack)) {
+    ++report_.rejected_steps;
+    return false;
+  }
+  point_ = candidate;
+  expected_ = std::move(expected);
+  report_.elbo = elbo;
+  return true;
+}
+
+// The longest of the plain steps 1, 1/2, 1/4 ... that does not lower the ELBO by more than rounding.
+void NewtonEngine::line_search(const GaussianUpdate& update) {
   double r = 1;
   for (int halving = 0; halving <= kHalvings; ++halving, r *= 0.5) {
-    const std::optional<GaussianPoint> candidate = halving == 0 && std::isfinite(distance)
-                                                       ? std::optional<GaussianPoint>(full_step)
-                                                       : update.at(r);
-    if (!candidate) continue;
-    ExpectedLogJoint expected = evaluate_at(*candidate);
-    const double elbo = expected.value + candidate->entropy();
-    if (expected.is_finite() && elbo >= report_.elbo - expected_->slack) {
-      point_ = *candidate;
-      expected_ = std::move(expected);
-      report_.elbo = elbo;
-      last_distance_ = r == 1 ? distance : 0;
-      // What is left is less than the step was where steps shrink; the next one will show how much.
-      report_.error_sd = stage_ + 1 == stages_.size() ? distance : std::numeric_limits<double>::infinity();
+    const std::optional<GaussianPoint> candidate = update.at(r);
+    if (candidate && accept(*candidate)) {
+      distances_.clear();  // the distances so far led to a step that failed
       return;
     }
-    ++report_.rejected_steps;
   }
   diverge("no step along the natural gradient raises the ELBO");
 }
@@ -145,7 +178,9 @@ void NewtonEngine::next_stage() {
   stages_[stage_].sample.reset();
   ++stage_;
   steps_in_stage_ = 0;
-  last_distance_ = 0;
+  distances_.clear();
+  mixing_.restart();
+  reference_ = point_;
   expected_.reset();
   verified_point_.reset();
   verified_expected_.reset();
@@ -171,7 +206,7 @@ void NewtonEngine::diverge(const std::string& why) {
   if (stage_ + 1 < stages_.size()) {
     // Some rows may say nothing about a coefficient that all of them determine.
     while (stage_ + 1 < stages_.size()) next_stage();
-    point_ = oracle_->start(point_.family);
+    reference_ = point_ = oracle_->start(point_.family);
     return;
   }
   report_.diverged = true;
@@ -187,7 +222,8 @@ double NewtonEngine::evaluate() {
     // The last step overshot: back to where it came from, and on with a line search.
     point_ = std::move(*verified_point_);
     expected_ = std::move(verified_expected_);
-    last_distance_ = 0;
+    distances_.clear();
+    mixing_.restart();
     report_.error_sd = std::max(verified_distance_, 2 * tolerance_);
     report_.elbo = expected_->value + point_.entropy();
     stages_[stage_].enough = 0.1 * stages_[stage_].enough;

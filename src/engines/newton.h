@@ -1,7 +1,8 @@
 // engines/newton.h - Newton's method on the exact ELBO of a Gaussian family.
 //
 // Each step is the natural-gradient step of gaussian_update.h with the exact expectations of an ExpectedLogJointOracle;
-// r = 1 where the ELBO rises, halved until it does.  With many rows the first steps see random subsamples of 1 % and 10 %,
+// r = 1 where the ELBO rises, halved until it does.  On posteriors that are far from Gaussian these steps converge slowly,
+// because the covariance enters its own target; Anderson mixing of the last steps is tried first.  With many rows the first steps see random subsamples of 1 % and 10 %,
 // so that all rows are read two or three times.
 //
 // The last step is taken without a further pass over the rows when what will be left after it, estimated from the sizes of
@@ -11,7 +12,9 @@
 #include <optional>
 #include <vector>
 
+#include "engines/anderson.h"
 #include "engines/engine.h"
+#include "engines/gaussian_update.h"
 #include "models/glm_data.h"
 
 namespace velbo::internal {
@@ -37,7 +40,9 @@ class NewtonEngine final : public Engine {
   };
 
   void step();
-  void line_search(const class GaussianUpdate& update, const GaussianPoint& full_step, double distance);
+  // Moves to `candidate` if its ELBO is no lower than here, up to rounding.
+  [[nodiscard]] bool accept(const GaussianPoint& candidate);
+  void line_search(const GaussianUpdate& update);
   void next_stage();
   void diverge(const std::string& why);
   // What an improper posterior looks like, on the way.
@@ -54,7 +59,9 @@ class NewtonEngine final : public Engine {
   GaussianPoint point_;
   std::optional<ExpectedLogJoint> expected_;  // at point_; empty after a step without a pass
   Eigen::VectorXd start_sd_;
-  double last_distance_ = 0;  // of the last accepted full step in this stage; 0: none
+  AndersonMixing mixing_;
+  GaussianPoint reference_;         // whose coordinates mixing works in
+  std::vector<Distance> distances_;  // to the estimated optimum, of the points of this stage, oldest first
   // The last point whose expectations are known, behind an unverified step.
   std::optional<GaussianPoint> verified_point_;
   std::optional<ExpectedLogJoint> verified_expected_;

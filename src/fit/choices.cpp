@@ -15,7 +15,8 @@ namespace {
 constexpr std::int64_t kFullRankLatents = 1000;
 // A float column whose mean is this many times its sd keeps 4 of its 7 digits.
 constexpr double kFarFromZero = 1000;
-constexpr double kFloatIntegers = 16777216;  // 2^24: beyond, float has no odd numbers
+// A row of count y adds about y log y to the log likelihood, of which float keeps 7 digits.
+constexpr double kLargeCount = 1000;
 
 void check(const FitOptions& options) {
   const auto refuse = [](const char* option, double value, const char* expected) {
@@ -32,10 +33,10 @@ void check(const FitOptions& options) {
 // Empty, or why float would lose digits that the data have.
 std::string why_not_float(const GlmData& data, FamilyKind family) {
   const auto beyond = [](const std::vector<double>& values) {
-    return std::any_of(values.begin(), values.end(), [](double v) { return std::abs(v) > kFloatIntegers; });
+    return std::any_of(values.begin(), values.end(), [](double v) { return v > kLargeCount; });
   };
   if (data.recipe.likelihood == Likelihood::gaussian) return "the Gaussian likelihood's sums of squares are taken in double";
-  if (beyond(data.y) || beyond(data.trials)) return "counts above 16,777,216 are not exact in float";
+  if (beyond(data.y) || beyond(data.trials)) return "the log likelihood of counts above 1,000 needs more digits than float has";
   // A full-rank fit with an intercept centres its columns first.
   if (family == FamilyKind::full_rank && data.recipe.has_intercept) return {};
   for (std::size_t j = data.recipe.has_intercept ? 1 : 0; j < data.column_mean.size(); ++j)

@@ -6,6 +6,7 @@
 #include <Eigen/Cholesky>
 #include <Eigen/LU>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "engines/gaussian_update.h"
@@ -146,11 +147,48 @@ TEST(GaussianUpdate, InverseFactorIsLowerAndInverts) {
 TEST(DistanceInSds, CountsMeansAndSds) {
   GaussianPoint a{FamilyKind::mean_field, Eigen::Vector2d(0, 0), Eigen::MatrixXd(Eigen::Vector2d(1, 2))};
   GaussianPoint b = a;
-  EXPECT_EQ(distance_in_sds(a, b), 0);
+  EXPECT_EQ(distance_in_sds(a, b).largest(), 0);
   b.mean[1] = 1;
-  EXPECT_NEAR(distance_in_sds(a, b), 0.5, 1e-15);
-  b.factor(0, 0) = std::exp(0.75);
-  EXPECT_NEAR(distance_in_sds(a, b), 0.75, 1e-15);
+  EXPECT_NEAR(distance_in_sds(a, b).means, 0.5, 1e-15);
+  EXPECT_EQ(distance_in_sds(a, b).sds, 0);
+  b.factor(0, 0) = std::exp(-0.75);
+  EXPECT_NEAR(distance_in_sds(a, b).sds, 0.75, 1e-15);
+  EXPECT_NEAR(distance_in_sds(a, b).largest(), 0.75, 1e-15);
+  b.mean[0] = std::nan("");
+  EXPECT_EQ(distance_in_sds(a, b).largest(), std::numeric_limits<double>::infinity());
+}
+
+TEST(Coordinates, GoThereAndBack) {
+  for (const FamilyKind family : {FamilyKind::full_rank, FamilyKind::mean_field}) {
+    const bool mean_field = family == FamilyKind::mean_field;
+    GaussianPoint reference{family, Eigen::Vector2d(3, -1), Eigen::MatrixXd(2, mean_field ? 1 : 2)};
+    GaussianPoint point{family, Eigen::Vector2d(2, 5), Eigen::MatrixXd(2, mean_field ? 1 : 2)};
+    if (mean_field) {
+      reference.factor << 0.1, 20;
+      point.factor << 0.3, 7;
+    } else {
+      reference.factor << 0.1, 0, 4, 20;
+      point.factor << 0.3, 0, -2, 7;
+    }
+    EXPECT_EQ(coordinates(reference, reference).norm(), 0);
+    const GaussianPoint back = point_at(reference, coordinates(reference, point));
+    EXPECT_LT((back.mean - point.mean).norm(), 1e-12);
+    EXPECT_LT((back.factor - point.factor).norm(), 1e-12);
+  }
+}
+
+// x <- A x + b with eigenvalues up to 0.95 and one of -0.9: as many secants as dimensions find the fixed point.
+TEST(AndersonMixing, SolvesALinearIterationInItsDimension) {
+  Eigen::MatrixXd a(3, 3);
+  a << 0.95, 0.2, 0, 0, -0.9, 0.1, 0, 0, 0.5;
+  const Eigen::Vector3d b(1, 2, 3);
+  const Eigen::Vector3d fixed = (Eigen::Matrix3d::Identity() - a).inverse() * b;
+  AndersonMixing mixing(6);
+  Eigen::VectorXd x = Eigen::Vector3d::Zero();
+  EXPECT_EQ(mixing.propose(x, a * x + b), b);  // nothing is known yet
+  mixing.restart();
+  for (int k = 0; k < 5; ++k) x = mixing.propose(x, a * x + b);
+  EXPECT_LT((x - fixed).norm(), 1e-8 * fixed.norm());
 }
 
 TEST(Identification, NamesDirections) {

@@ -7,13 +7,14 @@ namespace velbo::test {
 inline Summary make_summary() {
   Summary s;
   s.velbo_version = "0.1.0";
-  s.model = {.formula = "switch ~ distance + arsenic",
-             .likelihood = "bernoulli",
-             .likelihood_guessed = true,
-             .n_rows = 3020,
-             .n_rows_dropped = 12,
-             .n_latents = 2,
-             .priors = {{"Intercept", Prior::normal(0, 10), false}, {"distance", Prior::normal(0, 0.0649710527), true}}};
+  s.model = {
+      .formula = "switch ~ distance + arsenic",
+      .likelihood = "bernoulli",
+      .likelihood_guessed = true,
+      .n_rows = 3020,
+      .n_rows_dropped = 12,
+      .n_latents = 2,
+      .priors = {{"Intercept", Prior::normal(0, 10), false}, {"distance", Prior::normal(0, 0.0649710527), true}}};
   s.fit = {.engine = "newton",
            .engine_reason = "one linear predictor",
            .family = "full_rank",
@@ -46,9 +47,23 @@ inline Summary make_summary() {
                .verdict = Verdict::good,
                .advice = ""};
   s.warnings = {"a warning"};
-  s.parameters = {{.name = "Intercept", .mean = 0.00211, .sd = 0.0792, .q05 = -0.1281, .q25 = -0.05, .q50 = 0.0021,
-                   .q75 = 0.0555, .q95 = 0.1323, .corrected_mean = 0.002, .corrected_sd = 0.0793},
-                  {.name = "distance", .mean = -9.0, .sd = 0.00105, .q05 = -9.1, .q25 = -9.05, .q50 = -9.0, .q75 = -8.95,
+  s.parameters = {{.name = "Intercept",
+                   .mean = 0.00211,
+                   .sd = 0.0792,
+                   .q05 = -0.1281,
+                   .q25 = -0.05,
+                   .q50 = 0.0021,
+                   .q75 = 0.0555,
+                   .q95 = 0.1323,
+                   .corrected_mean = 0.002,
+                   .corrected_sd = 0.0793},
+                  {.name = "distance",
+                   .mean = -9.0,
+                   .sd = 0.00105,
+                   .q05 = -9.1,
+                   .q25 = -9.05,
+                   .q50 = -9.0,
+                   .q75 = -8.95,
                    .q95 = -8.9}};
   return s;
 }

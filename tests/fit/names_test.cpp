@@ -15,12 +15,13 @@ TEST(Names, ReadBackAsTheSame) {
   for (const auto s : {Scalar::automatic, Scalar::float32, Scalar::float64}) EXPECT_EQ(parse_scalar(name(s)), s);
   for (const auto kind : {FamilyKind::automatic, FamilyKind::mean_field, FamilyKind::full_rank})
     EXPECT_EQ(parse_family(name(kind)), kind);
-  for (const auto l : {Likelihood::automatic, Likelihood::gaussian, Likelihood::bernoulli, Likelihood::binomial,
-                       Likelihood::poisson})
+  for (const auto l :
+       {Likelihood::automatic, Likelihood::gaussian, Likelihood::bernoulli, Likelihood::binomial, Likelihood::poisson})
     EXPECT_EQ(parse_likelihood(name(l)), l);
   for (const auto kind : {PredictionKind::response, PredictionKind::linear, PredictionKind::outcome})
     EXPECT_EQ(parse_prediction_kind(name(kind)), kind);
-  for (const auto s : {Status::converged, Status::max_steps, Status::max_seconds, Status::diverged, Status::interrupted})
+  for (const auto s :
+       {Status::converged, Status::max_steps, Status::max_seconds, Status::diverged, Status::interrupted})
     EXPECT_EQ(internal::parse_status(name(s)), s);
   for (const auto v : {Verdict::good, Verdict::usable, Verdict::unreliable})
     EXPECT_EQ(internal::parse_verdict(name(v)), v);
@@ -35,8 +36,8 @@ TEST(Names, MistakesAreExplained) {
 }
 
 TEST(Errors, TellMistakesFromFailures) {
-  for (const auto code : {ErrorCode::argument, ErrorCode::shape, ErrorCode::data, ErrorCode::file, ErrorCode::formula,
-                          ErrorCode::device})
+  for (const auto code :
+       {ErrorCode::argument, ErrorCode::shape, ErrorCode::data, ErrorCode::file, ErrorCode::formula, ErrorCode::device})
     EXPECT_TRUE(is_user_error(code));
   for (const auto code : {ErrorCode::io, ErrorCode::memory, ErrorCode::internal}) EXPECT_FALSE(is_user_error(code));
 }

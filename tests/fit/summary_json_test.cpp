@@ -19,11 +19,13 @@ TEST(SummaryJson, HasEveryFieldOfTheSchema) {
   EXPECT_EQ(json.at("schema"), 1);
   EXPECT_EQ(json.at("velbo_version"), "0.1.0");
   EXPECT_EQ(json.at("model").at("formula"), "switch ~ distance + arsenic");
-  EXPECT_EQ(json.at("model").at("priors"), Json({{"Intercept", "normal(0, 10)"}, {"distance", "normal(0, 0.0649710527)"}}));
+  EXPECT_EQ(json.at("model").at("priors"),
+            Json({{"Intercept", "normal(0, 10)"}, {"distance", "normal(0, 0.0649710527)"}}));
   for (const char* key : {"n_rows", "n_rows_dropped", "n_latents"})
     EXPECT_TRUE(json.at("model").at(key).is_number_integer()) << key;
   const Json& fit = json.at("fit");
-  for (const char* key : {"engine", "engine_reason", "family", "estimator", "device", "device_reason", "scalar", "message"})
+  for (const char* key :
+       {"engine", "engine_reason", "family", "estimator", "device", "device_reason", "scalar", "message"})
     EXPECT_TRUE(fit.at(key).is_string()) << key;
   for (const char* key : {"threads", "seed", "steps", "gradient_evaluations", "rows_read", "rejected_steps"})
     EXPECT_TRUE(fit.at(key).is_number_integer()) << key;
@@ -34,7 +36,8 @@ TEST(SummaryJson, HasEveryFieldOfTheSchema) {
   for (const char* key : {"read", "fit", "diagnose", "total"})
     EXPECT_TRUE(fit.at("seconds").at(key).is_number_float()) << key;
   const Json& quality = json.at("quality");
-  for (const char* key : {"elbo", "elbo_se", "k_hat", "error_sd"}) EXPECT_TRUE(quality.at(key).is_number_float()) << key;
+  for (const char* key : {"elbo", "elbo_se", "k_hat", "error_sd"})
+    EXPECT_TRUE(quality.at(key).is_number_float()) << key;
   EXPECT_EQ(quality.at("verdict"), "good");
   EXPECT_EQ(quality.at("advice"), "");
   ASSERT_EQ(json.at("parameters").size(), 2U);

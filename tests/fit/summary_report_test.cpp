@@ -22,9 +22,9 @@ TEST(SummaryReport, ShowsTheTableAlignedAtTheDecimalPoint) {
                        "Intercept   0.002   0.079   -0.128    0.002    0.132   normal(0, 10)\n"
                        "distance   -9.0000  0.0010  -9.1000  -9.0000  -8.9000  normal(0, 0.06497) *\n"))
       << report;
-  for (const char* part : {"switch ~ distance + arsenic", "bernoulli, logit link (guessed", "3,020 (12 dropped", "converged",
-                           "-1963.25", "0.11 +- 0.05 from 1,000 draws", "0.004 posterior sd", "good: ", "a warning",
-                           "* default prior"})
+  for (const char* part :
+       {"switch ~ distance + arsenic", "bernoulli, logit link (guessed", "3,020 (12 dropped", "converged", "-1963.25",
+        "0.11 +- 0.05 from 1,000 draws", "0.004 posterior sd", "good: ", "a warning", "* default prior"})
     EXPECT_TRUE(contains(report, part)) << part << "\n" << report;
 }
 
@@ -46,8 +46,9 @@ TEST(SummaryReport, SaysSoWhenSomethingIsWrong) {
   s.quality.error_sd = std::numeric_limits<double>::infinity();
   s.quality.k_hat = std::nan("");
   const std::string report = s.full_report();
-  EXPECT_TRUE(contains(report, "NOT converged") && contains(report, "UNRELIABLE") && contains(report, "raise --max-steps") &&
-              contains(report, "distance to the optimum is not known") && !contains(report, "nan"))
+  EXPECT_TRUE(contains(report, "NOT converged") && contains(report, "UNRELIABLE") &&
+              contains(report, "raise --max-steps") && contains(report, "distance to the optimum is not known") &&
+              !contains(report, "nan"))
       << report;
   EXPECT_TRUE(contains(s.brief_report(), "max_steps, unreliable"));
   EXPECT_FALSE(contains(s.brief_report(), "\n"));
