@@ -1,9 +1,9 @@
 // A program outside velbo's tree that uses the library as its users do.
 //
 //   consumer [plugin]     with `plugin`: the CUDA plugin has to be found
-#include <velbo/device.h>
-#include <velbo/version.h>
+#include <velbo/velbo.h>
 
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -24,6 +24,20 @@ int main(int argc, char** argv) {
   if (wants_plugin && lacks_plugin) {
     std::printf("the CUDA plugin was not found\n");
     return 1;
+  }
+
+  // A fit, through the public headers alone.
+  velbo::Table table;
+  table.add_numbers("x", {-2, -1, -0.5, 0, 0.5, 1, 2, 3});
+  table.add_numbers("y", {0, 0, 1, 0, 1, 0, 1, 1});
+  const velbo::Fit fit = velbo::fit(velbo::Glm("y ~ x", velbo::Likelihood::bernoulli, table));
+  std::printf("%s\n", fit.summary.brief_report().c_str());
+  if (!fit.summary.converged() || !(fit.summary.parameters[1].mean > 0)) return 1;
+  try {
+    velbo::Glm("y ~ nonsense", velbo::Likelihood::bernoulli, table);
+    return 1;
+  } catch (const velbo::Error& error) {  // the type must cross the library's boundary
+    std::printf("%s\n", error.what());
   }
   return 0;
 }

@@ -1,0 +1,62 @@
+// Whole fits: N rows of a simulated logistic regression with D columns, from arrays to a posterior with its verdict.  The
+// answer is compared with a fit to 1e-6 posterior sds first; counters say how far it was off and how many passes it took.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "velbo/velbo.h"
+
+namespace velbo {
+namespace {
+
+Glm simulate(std::int64_t n, std::int64_t d) {
+  std::vector<double> x(static_cast<std::size_t>(n * d)), u(static_cast<std::size_t>(n)), y(u.size());
+  standard_normals(make_key(1, Purpose::test), 0, 0, 0, std::span<double>(x));
+  standard_normals(make_key(2, Purpose::test), 0, 0, 0, std::span<double>(u));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    double eta = -0.5;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(d); ++j)
+      eta += (j % 2 == 0 ? 1.4 : -1.4) / std::sqrt(static_cast<double>(d)) * x[i * static_cast<std::size_t>(d) + j];
+    const double p = 0.5 * std::erfc(-u[i] / std::sqrt(2.0));
+    y[i] = eta + std::log(p / (1 - p)) > 0 ? 1 : 0;
+  }
+  return Glm(Likelihood::bernoulli, {.x = {x.data(), n, d, d}, .y = y});
+}
+
+void fit_logistic(benchmark::State& state) {
+  const Glm model = simulate(state.range(0), state.range(1));
+  const Fit precise = fit(model, {.tolerance = 1e-6, .scalar = Scalar::float64, .diagnostic_draws = 100});
+  double off = 0, seconds_fit = 0, passes = 0;
+  const FitOptions options{.threads = static_cast<int>(state.range(2))};
+  for (auto _ : state) {
+    const Fit found = fit(model, options);
+    if (found.summary.fit.status != Status::converged) {
+      state.SkipWithError("the fit did not converge");
+      return;
+    }
+    seconds_fit = found.summary.fit.seconds.fit;
+    passes = found.summary.fit.full_passes;
+    for (std::size_t i = 0; i < found.summary.parameters.size(); ++i)
+      off = std::max(off, std::abs(found.summary.parameters[i].mean - precise.summary.parameters[i].mean) /
+                              precise.summary.parameters[i].sd);
+    state.SetIterationTime(seconds_fit);  // the diagnosis is a counter of its own
+    state.counters["diagnosis_ms"] = 1000 * found.summary.fit.seconds.diagnose;
+  }
+  if (off > 0.05) state.SkipWithError("means are more than 0.05 sd off");
+  state.counters["sd_off"] = off;
+  state.counters["passes"] = passes;
+}
+
+BENCHMARK(fit_logistic)
+    ->ArgNames({"n", "d", "threads"})
+    ->Args({1000, 10, 1})
+    ->Args({100000, 50, 2})
+    ->Args({400000, 50, 1})
+    ->Args({400000, 50, 2})
+    ->Unit(benchmark::kMillisecond)
+    ->UseManualTime();
+
+}  // namespace
+}  // namespace velbo
