@@ -16,14 +16,14 @@ struct PsisResult {
   double k_hat = 0;
   // Sampling error of k_hat over repeated draws, from the number of tail draws alone; infinite where k_hat is.
   double k_hat_se = 0;
-  double ess = 0;              // 1 / sum of squared normalised smoothed weights
-  double log_mean_weight = 0;  // log of the mean raw weight: an estimate of the log evidence
+  double ess = 0;                   // 1 / sum of squared normalised smoothed weights
+  double log_mean_weight = 0;       // log of the mean raw weight: an estimate of the log evidence
   std::vector<double> log_weights;  // [S] smoothed, and normalised: exp() of them sums to 1
   std::int64_t n_tail = 0;          // draws above the cut, that the tail was fitted to
 };
 
-// The same numbers as ArviZ's psislw: the tail is the min(ceil(S/5), ceil(3 sqrt S)) largest weights, less those that tie
-// with the cut.  The weights must come from independent draws: Sobol draws spoil the calibration of k_hat.
+// The same numbers as ArviZ's psislw: the tail is the min(ceil(S/5), ceil(3 sqrt S)) largest weights, less those that
+// tie with the cut.  The weights must come from independent draws: Sobol draws spoil the calibration of k_hat.
 //
 //   -inf           a weight of zero
 //   k_hat = +inf   fewer than 5 tail draws (20 draws or fewer, or many ties), or a tail that cannot be fitted:
@@ -37,7 +37,7 @@ VELBO_EXPORT PsisResult psis(std::span<const double> log_weights);
 VELBO_EXPORT double psis_khat(std::span<const double> log_weights);
 
 // Above this k_hat the importance-corrected moments of S draws cannot be trusted: min(1 - 1 / log10(S), 0.7)
-// (Vehtari et al. 2024, section 3.2.4).  0 for S <= 10.
+// (Vehtari et al. 2024).  0 for S <= 10.
 VELBO_EXPORT double khat_threshold(std::int64_t n_draws);
 
 // Mean and standard deviation of each column under the weights.

@@ -19,8 +19,8 @@ struct ParetoFit {
   double k_unpenalised = infinity;
 };
 
-// Empirical-Bayes estimate of Zhang and Stephens (2009, Technometrics 51, 316-325), in theta = -k / sigma, with the weakly
-// informative prior on k of Vehtari et al. (2024), appendix G: ten draws' worth of k = 1/2.
+// Empirical-Bayes estimate of Zhang and Stephens (2009, Technometrics 51, 316-325), in theta = -k / sigma, with a
+// weakly informative prior on k as in Vehtari et al. (2024): ten draws' worth of k = 1/2.
 //   x  excesses over the cut, ascending, at least 5
 ParetoFit fit_generalised_pareto(const std::vector<double>& x) {
   const auto n = static_cast<double>(x.size());
@@ -87,8 +87,8 @@ double checked_largest(std::span<const double> log_weights) {
     largest = std::max(largest, v);
   }
   if (largest == -infinity)
-    throw Error(ErrorCode::data, log_weights.empty() ? "there are no log weights"
-                                                     : "every log weight is -inf: no draw has any weight");
+    throw Error(ErrorCode::data,
+                log_weights.empty() ? "there are no log weights" : "every log weight is -inf: no draw has any weight");
   return largest;
 }
 
@@ -140,8 +140,7 @@ PsisResult psis(std::span<const double> log_weights) {
   result.k_hat = tail.fit.k;
   result.k_hat_se = standard_error(tail.fit, tail.index.size());
   result.n_tail = static_cast<std::int64_t>(tail.index.size());
-  result.log_mean_weight =
-      log_sum_exp(log_weights, tail.largest) - std::log(static_cast<double>(log_weights.size()));
+  result.log_mean_weight = log_sum_exp(log_weights, tail.largest) - std::log(static_cast<double>(log_weights.size()));
 
   result.log_weights.resize(log_weights.size());
   for (std::size_t s = 0; s < log_weights.size(); ++s) result.log_weights[s] = log_weights[s] - tail.largest;
@@ -182,7 +181,8 @@ WeightedMoments weighted_moments(std::span<const double> draws, std::span<const 
   for (std::size_t s = 0; s < n; ++s) weight[s] = std::exp(log_weights[s]);
   // The mean first: the variance of a column far from zero would cancel.  A draw of weight zero may be infinite.
   for (std::size_t s = 0; s < n; ++s)
-    for (std::size_t d = 0; weight[s] > 0 && d < n_columns; ++d) moments.mean[d] += weight[s] * draws[s * n_columns + d];
+    for (std::size_t d = 0; weight[s] > 0 && d < n_columns; ++d)
+      moments.mean[d] += weight[s] * draws[s * n_columns + d];
   for (std::size_t s = 0; s < n; ++s)
     for (std::size_t d = 0; weight[s] > 0 && d < n_columns; ++d) {
       const double deviation = draws[s * n_columns + d] - moments.mean[d];

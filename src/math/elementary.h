@@ -35,15 +35,15 @@ VELBO_HD constexpr T mul_add(T a, T b, T c) {
 
 // Polynomials with coefficients lowest power first.  The pack makes every coefficient a literal: device code cannot
 // read a host array, and the loop needs no unrolling.
-#define VELBO_POLYNOMIAL(NAME)                                                      \
-  template <class T, int I = 0>                                                     \
-  VELBO_HD constexpr T NAME(T x) {                                                  \
-    constexpr T coefficient = static_cast<T>(constants::NAME[I]);                   \
-    if constexpr (I + 1 == sizeof(constants::NAME) / sizeof(constants::NAME[0])) {  \
-      return coefficient;                                                           \
-    } else {                                                                        \
-      return mul_add(x, NAME<T, I + 1>(x), coefficient);                              \
-    }                                                                               \
+#define VELBO_POLYNOMIAL(NAME)                                                     \
+  template <class T, int I = 0>                                                    \
+  VELBO_HD constexpr T NAME(T x) {                                                 \
+    constexpr T coefficient = static_cast<T>(constants::NAME[I]);                  \
+    if constexpr (I + 1 == sizeof(constants::NAME) / sizeof(constants::NAME[0])) { \
+      return coefficient;                                                          \
+    } else {                                                                       \
+      return mul_add(x, NAME<T, I + 1>(x), coefficient);                           \
+    }                                                                              \
   }
 VELBO_POLYNOMIAL(exp_float)
 VELBO_POLYNOMIAL(exp_double)
@@ -142,9 +142,9 @@ template <class T>
 VELBO_HD Logistic<T> logistic(T x) {
   const T e = exp_nonpositive(-abs_of(x));
   const T inverse = T(1) / ((T(1) + e) * (T(2) + e));
-  const T upper = inverse * (T(2) + e);       // 1 / (1 + e) = sigmoid(|x|)
-  const T w = e * inverse * (T(1) + e);       // e / (2 + e)
-  const T lower = e * upper;                  // sigmoid(-|x|)
+  const T upper = inverse * (T(2) + e);  // 1 / (1 + e) = sigmoid(|x|)
+  const T w = e * inverse * (T(1) + e);  // e / (2 + e)
+  const T lower = e * upper;             // sigmoid(-|x|)
   const T positive = T(0.5) * (x + abs_of(x));
   const T sigmoid = x > T(0) ? upper : lower;
   if constexpr (elementary::is_float<T>) {

@@ -20,22 +20,22 @@ struct Expectation {
   T curvature;
 };
 
-// ---- logistic: E softplus(eta), E sigmoid(eta), E sigmoid'(eta) -------------------------------------------------------
+// ---- logistic: E softplus(eta), E sigmoid(eta), E sigmoid'(eta) ---------------------------------------------------
 
 namespace gauss_hermite {
 
 template <class T, int Q>
 struct Rule;
 
-#define VELBO_HERMITE(Q)                                                                       \
-  template <class T>                                                                           \
-  struct Rule<T, Q> {                                                                          \
-    static constexpr T limit = T(sizeof(T) == sizeof(float) ? constants::hermite_limit_float_##Q \
-                                                            : constants::hermite_limit_double_##Q); \
-    template <int I>                                                                           \
-    static constexpr T node = static_cast<T>(constants::hermite_node_##Q[I]);                  \
-    template <int I>                                                                           \
-    static constexpr T weight = static_cast<T>(constants::hermite_weight_##Q[I]);              \
+#define VELBO_HERMITE(Q)                                                                                          \
+  template <class T>                                                                                              \
+  struct Rule<T, Q> {                                                                                             \
+    static constexpr T limit =                                                                                    \
+        T(sizeof(T) == sizeof(float) ? constants::hermite_limit_float_##Q : constants::hermite_limit_double_##Q); \
+    template <int I>                                                                                              \
+    static constexpr T node = static_cast<T>(constants::hermite_node_##Q[I]);                                     \
+    template <int I>                                                                                              \
+    static constexpr T weight = static_cast<T>(constants::hermite_weight_##Q[I]);                                 \
   }
 VELBO_HERMITE(4);
 VELBO_HERMITE(6);
@@ -84,11 +84,14 @@ inline constexpr int n_nodes = is_float<T> ? sizeof(constants::wide_value_float)
 template <class T>
 inline constexpr T step = T(is_float<T> ? constants::wide_step_float : constants::wide_step_double);
 template <class T, int K>
-inline constexpr T value = T(is_float<T> ? constants::wide_value_float[is_float<T> ? K : 0] : constants::wide_value_double[K]);
+inline constexpr T value = T(is_float<T> ? constants::wide_value_float[is_float<T> ? K : 0]
+                                         : constants::wide_value_double[K]);
 template <class T, int K>
-inline constexpr T first = T(is_float<T> ? constants::wide_first_float[is_float<T> ? K : 0] : constants::wide_first_double[K]);
+inline constexpr T first = T(is_float<T> ? constants::wide_first_float[is_float<T> ? K : 0]
+                                         : constants::wide_first_double[K]);
 template <class T, int K>
-inline constexpr T second = T(is_float<T> ? constants::wide_second_float[is_float<T> ? K : 0] : constants::wide_second_double[K]);
+inline constexpr T second = T(is_float<T> ? constants::wide_second_float[is_float<T> ? K : 0]
+                                          : constants::wide_second_double[K]);
 
 template <class T, int K>
 VELBO_HD void add_pair(T m, T inverse, Logistic<T>& sum) {
@@ -236,7 +239,7 @@ VELBO_HD Logistic<T> logistic_expectation(T m, T s) {
   }
 }
 
-// ---- likelihoods ------------------------------------------------------------------------------------------------------
+// ---- likelihoods --------------------------------------------------------------------------------------------------
 
 // y successes of n (bernoulli: n = 1): E[y eta - n softplus(eta)] + log C(n, y).
 template <class T>
@@ -262,8 +265,8 @@ template <class T>
 VELBO_HD Expectation<T> gaussian_expectation(T y, T precision, T log_scale, T m, T variance) {
   constexpr T half_log_two_pi = T(0.91893853320467274178);
   const T residual = y - m;
-  return {T(-0.5) * precision * (residual * residual + variance) - log_scale - half_log_two_pi,
-          precision * residual, precision};
+  return {T(-0.5) * precision * (residual * residual + variance) - log_scale - half_log_two_pi, precision * residual,
+          precision};
 }
 
 }  // namespace velbo::internal

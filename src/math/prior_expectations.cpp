@@ -18,8 +18,8 @@ double square(double x) { return x * x; }
 double student_t_constant(double df) {
   const double a = 0.5 * df;
   // The difference of the two log Gamma functions cancels for large df; there its series (DLMF 5.11.13).
-  const double ratio = a > 1e3 ? 0.5 * std::log(a) - 1 / (8 * a) + 1 / (192 * a * a * a)
-                               : log_gamma(a + 0.5) - log_gamma(a);
+  const double ratio =
+      a > 1e3 ? 0.5 * std::log(a) - 1 / (8 * a) + 1 / (192 * a * a * a) : log_gamma(a + 0.5) - log_gamma(a);
   return ratio - 0.5 * std::log(df * std::numbers::pi);
 }
 
@@ -39,12 +39,14 @@ double log_mass_above_zero(const Prior& prior) {
   }
 }
 
-// Expectation under N(mean, sd^2) of a function f(x), returning {value, f', f''}, that is analytic but for singularities
-// on the line Re x = pole_re at and beyond the distance pole_im from the real axis, and grows at most polynomially.
+// Expectation under N(mean, sd^2) of a function f(x), returning {value, f', f''}, that is analytic but for
+// singularities on the line Re x = pole_re at and beyond the distance pole_im from the real axis, and grows at most
+// polynomially.
 //
-// Trapezoid rule in z = (x - mean) / sd; its error is exp(-2 pi^2 / h^2) + exp(-2 pi pole_im / (sd h)) times the density
-// at the pole (Trefethen & Weideman 2014).  Where the pole is too near for that, x = pole_re + pole_im sinh(v) moves it
-// to Im v = pi / 2 and spaces the nodes like the function's own scale; about 350 nodes for sd / pole_im = 1e4.
+// Trapezoid rule in z = (x - mean) / sd; its error is exp(-2 pi^2 / h^2) + exp(-2 pi pole_im / (sd h)) times the
+// density at the pole (Trefethen & Weideman 2014).  Where the pole is too near for that, x = pole_re + pole_im sinh(v)
+// moves it to Im v = pi / 2 and spaces the nodes like the function's own scale; about 350 nodes for
+// sd / pole_im = 1e4.
 template <class F>
 Expectation<double> expect(const F& f, double mean, double sd, double pole_re, double pole_im) {
   if (sd == 0) {
@@ -131,8 +133,7 @@ Expectation<double> expected_absolute_of_exp(double location, double mean, doubl
   const double d = distance / sd;
   const double above = std::erf((d + sd) / std::numbers::sqrt2), at = std::erf(d / std::numbers::sqrt2);
   const double density = std::exp(-0.5 * square(d + sd)) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
-  return {power.value * above - location * at, power.value * above,
-          -power.value * (above + 2 * density / sd)};
+  return {power.value * above - location * at, power.value * above, -power.value * (above + 2 * density / sd)};
 }
 
 // E log(1 + (e^u / width)^2) is a softplus of 2 u - 2 log width.
@@ -154,8 +155,7 @@ double log_prior_constant(const Prior& prior, bool positive) {
     case Kind::student_t:
     case Kind::cauchy: return student_t_constant(degrees_of_freedom(prior)) - log_scale - cut;
     case Kind::half_student_t:
-    case Kind::half_cauchy:
-      return std::numbers::ln2 + student_t_constant(degrees_of_freedom(prior)) - log_scale;
+    case Kind::half_cauchy: return std::numbers::ln2 + student_t_constant(degrees_of_freedom(prior)) - log_scale;
     case Kind::laplace: return -std::numbers::ln2 - log_scale - cut;
     case Kind::exponential: return -log_scale;
   }
@@ -189,8 +189,7 @@ Expectation<double> expected_log_prior(const Prior& prior, double mean, double s
       const double d = mean - prior.location;
       return {constant - 0.5 * precision * (d * d + sd * sd), -precision * d, precision};
     }
-    case Kind::laplace:
-      return affine(constant, -1 / prior.scale, expected_absolute(mean - prior.location, sd));
+    case Kind::laplace: return affine(constant, -1 / prior.scale, expected_absolute(mean - prior.location, sd));
     case Kind::student_t:
     case Kind::cauchy: {
       const double df = degrees_of_freedom(prior), width = prior.scale * std::sqrt(df);
@@ -215,8 +214,7 @@ Expectation<double> expected_log_positive_prior(const Prior& prior, double mean,
                     {e.value - 2 * location * first.value, e.d_mean - 2 * location * first.d_mean,
                      e.curvature - 2 * location * first.curvature});
     }
-    case Kind::laplace:
-      return affine(constant, -1 / prior.scale, expected_absolute_of_exp(prior.location, mean, sd));
+    case Kind::laplace: return affine(constant, -1 / prior.scale, expected_absolute_of_exp(prior.location, mean, sd));
     case Kind::student_t:
     case Kind::cauchy:
     case Kind::half_student_t:
@@ -226,9 +224,9 @@ Expectation<double> expected_log_positive_prior(const Prior& prior, double mean,
         return affine(constant, -0.5 * (df + 1), expected_log_one_plus_square_of_exp(width, mean, sd));
       // Singular where e^u = location +- i width.
       const auto f = [&](double u) { return log_one_plus_square_of_exp(u, prior.location, width); };
-      return affine(constant, -0.5 * (df + 1),
-                    expect(f, mean, sd, std::log(std::hypot(prior.location, width)),
-                           std::atan2(width, prior.location)));
+      return affine(
+          constant, -0.5 * (df + 1),
+          expect(f, mean, sd, std::log(std::hypot(prior.location, width)), std::atan2(width, prior.location)));
     }
   }
   throw Error(ErrorCode::internal, "unknown kind of prior");

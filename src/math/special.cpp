@@ -18,8 +18,14 @@ double log_gamma(double x) {
   constexpr double half_log_two_pi = 0.91893853320467274178;
   const double inverse = 1.0 / x, square = inverse * inverse;
   const double series =
-      inverse * (1.0 / 12 + square * (-1.0 / 360 + square * (1.0 / 1260 + square * (-1.0 / 1680 + square * (1.0 / 1188 +
-                 square * (-691.0 / 360360 + square * (1.0 / 156 + square * (-3617.0 / 122400))))))));
+      inverse *
+      (1.0 / 12 +
+       square * (-1.0 / 360 +
+                 square * (1.0 / 1260 +
+                           square * (-1.0 / 1680 +
+                                     square * (1.0 / 1188 +
+                                               square * (-691.0 / 360360 +
+                                                         square * (1.0 / 156 + square * (-3617.0 / 122400))))))));
   return (x - 0.5) * std::log(x) - x + half_log_two_pi + series - std::log(product);
 }
 

@@ -152,7 +152,8 @@ TEST(Psis, RefusesWhatIsNotAWeight) {
   EXPECT_NE(message_of([&] { psis(raw); }, ErrorCode::data).find("log weight 41 is NaN"), std::string::npos);
   raw[41] = infinity;
   EXPECT_NE(message_of([&] { psis_khat(raw); }, ErrorCode::data).find("log weight 41 is +inf"), std::string::npos);
-  EXPECT_NE(message_of([&] { psis(std::vector<double>(9, -infinity)); }, ErrorCode::data).find("every log weight"), std::string::npos);
+  EXPECT_NE(message_of([&] { psis(std::vector<double>(9, -infinity)); }, ErrorCode::data).find("every log weight"),
+            std::string::npos);
   EXPECT_NE(message_of([&] { psis({}); }, ErrorCode::data).find("no log weights"), std::string::npos);
 }
 
@@ -176,7 +177,8 @@ TEST(WeightedMoments, MatchADirectSum) {
   const WeightedMoments masked = weighted_moments(std::vector<double>{3, infinity}, std::vector<double>{0, -infinity});
   EXPECT_EQ(masked.mean[0], 3);
   EXPECT_EQ(masked.sd[0], 0);
-  EXPECT_NE(message_of([] { weighted_moments(std::vector<double>(7), std::vector<double>(3)); }, ErrorCode::shape).find("7 numbers"),
+  EXPECT_NE(message_of([] { weighted_moments(std::vector<double>(7), std::vector<double>(3)); }, ErrorCode::shape)
+                .find("7 numbers"),
             std::string::npos);
 }
 

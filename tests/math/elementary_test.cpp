@@ -87,7 +87,8 @@ TYPED_TEST(Elementary, NormalDistribution) {
     // Rounding x^2 / 2 before the exponential costs x^2 / 2 roundings.
     const long double allowed = 8 + wide * wide;
     worst = std::max(worst, relative_error(got.cdf, std::erfc(-wide / std::sqrt(2.0L)) / 2) / allowed);
-    density = std::max(density, relative_error(got.pdf, std::exp(-wide * wide / 2) * 0.39894228040143267794L) / allowed);
+    density =
+        std::max(density, relative_error(got.pdf, std::exp(-wide * wide / 2) * 0.39894228040143267794L) / allowed);
   }
   EXPECT_LT(worst, this->ulp);
   EXPECT_LT(density, this->ulp);

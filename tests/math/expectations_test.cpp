@@ -209,7 +209,8 @@ TEST(LogisticExpectationDouble, DerivativesMatchDifferences) {
     for (double m : {-6.0, -1.0, 0.2, 3.0}) {
       const auto got = any(m, s);
       const double h = 1e-3, v = s * s, dv = 1e-3 * v;
-      const double d_mean = (8 * (value(m + h, v) - value(m - h, v)) - (value(m + 2 * h, v) - value(m - 2 * h, v))) / (12 * h);
+      const double d_mean =
+          (8 * (value(m + h, v) - value(m - h, v)) - (value(m + 2 * h, v) - value(m - 2 * h, v))) / (12 * h);
       const double d_variance = (value(m, v + dv) - value(m, v - dv)) / (2 * dv);
       EXPECT_NEAR(got.sigmoid, d_mean, 2e-7);
       // E softplus'' = 2 dE/d(s^2)
