@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "math/special.h"
@@ -49,6 +50,10 @@ double log_mass_above_zero(const Prior& prior) {
 // sd / pole_im = 1e4.
 template <class F>
 Expectation<double> expect(const F& f, double mean, double sd, double pole_re, double pole_im) {
+  if (!std::isfinite(mean) || !std::isfinite(sd)) {
+    constexpr double none = std::numeric_limits<double>::quiet_NaN();
+    return {none, none, none};
+  }
   if (sd == 0) {
     const auto [value, first, second] = f(mean);
     return {value, first, -second};

@@ -275,6 +275,15 @@ TEST(PositivePrior, ExtremesAreFinite) {
   }
 }
 
+// A fit that has diverged asks for these; it must get an answer that it can reject.
+TEST(PositivePrior, NonFiniteArgumentsGiveNoNumber) {
+  const double nan = std::nan(""), infinity = HUGE_VAL;
+  for (const auto& [mean, sd] : {std::pair{nan, 1.0}, {0.0, nan}, {0.0, infinity}, {infinity, 1.0}}) {
+    EXPECT_FALSE(std::isfinite(expected_log_prior(Prior::cauchy(1, 2), mean, sd).value));
+    EXPECT_FALSE(std::isfinite(expected_log_positive_prior(Prior::student_t(3, 1, 2), mean, sd).value));
+  }
+}
+
 TEST(CoefficientPrior, PositivePriorIsAnError) {
   try {
     expected_log_prior(Prior::exponential(1), 0, 1);
