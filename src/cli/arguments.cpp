@@ -105,8 +105,8 @@ void refuse_unknown(const CLI::App& app) {
     if (!commands.empty())
       throw Error(ErrorCode::argument, "unknown command " + internal::quoted(word) + suggestion(word, commands) +
                                            " (there are " + internal::listed(commands) + ")");
-    throw Error(ErrorCode::argument, "unexpected argument " + internal::quoted(word) +
-                                         "; a formula or a path with blanks needs quotes");
+    throw Error(ErrorCode::argument,
+                "unexpected argument " + internal::quoted(word) + "; a formula or a path with blanks needs quotes");
   }
 }
 

@@ -122,11 +122,13 @@ void add_fit(CLI::App& program, Action& action) {
   auto arguments = std::make_shared<FitArguments>();
   add_fit_options(*command, *arguments);
   command->footer(
-      "Exit status: 0 converged; 3 finished, but not converged or unreliable (results are written); 2 a mistake in the\n"
+      "Exit status: 0 converged; 3 finished, but not converged or unreliable (results are written); 2 a mistake in "
+      "the\n"
       "command or the data; 1 a failure.  Ctrl-C keeps what has been fitted.\n\n"
       "Examples:\n"
       "  velbo fit \"switch ~ distance + arsenic\" --data wells.csv --out wells.velbo\n"
-      "  velbo fit \"deaths ~ age + smoke\" --data d.csv --likelihood poisson --offset log_pyears --prior \"normal(0, 2.5)\"\n"
+      "  velbo fit \"deaths ~ age + smoke\" --data d.csv --likelihood poisson --offset log_pyears --prior \"normal(0, "
+      "2.5)\"\n"
       "  velbo fit --data X.npy --target y.npy --json -");
   command->callback([&action, arguments] { action = [arguments] { return run(*arguments); }; });
 }

@@ -11,7 +11,9 @@ namespace {
 template <class Read>
 CLI::Option* add_text(CLI::App& command, const std::string& option, const std::string& type, const std::string& help,
                       Read read) {
-  return command.add_option_function<std::string>(option, [read](const std::string& text) { read(text); }, help)
+  return command
+      .add_option_function<std::string>(
+          option, [read](const std::string& text) { read(text); }, help)
       ->type_name(type);
 }
 
@@ -61,11 +63,10 @@ void add_method_options(CLI::App& command, FitArguments& a) {
                throw Error(ErrorCode::argument, "--estimator is " + internal::quoted(text) + ", expected quadrature");
            });
   const FitOptions defaults;
-  add_positive(command, "--tolerance", a.fit.tolerance,
-               "Distance to the optimum to stop at, in posterior sds [" + internal::format_number(defaults.tolerance) +
-                   "]");
-  add_whole(command, "--max-steps", a.fit.max_steps, 1,
-            "Most steps [" + std::to_string(defaults.max_steps) + "]");
+  add_positive(
+      command, "--tolerance", a.fit.tolerance,
+      "Distance to the optimum to stop at, in posterior sds [" + internal::format_number(defaults.tolerance) + "]");
+  add_whole(command, "--max-steps", a.fit.max_steps, 1, "Most steps [" + std::to_string(defaults.max_steps) + "]");
   add_positive(command, "--max-seconds", a.fit.max_seconds, "Most seconds [no limit]");
   add_text(command, "--device", "NAME", "auto, cpu, cuda or cuda:N [auto]", [&a](const std::string& text) {
     if (text == "auto") {
@@ -84,7 +85,9 @@ void add_method_options(CLI::App& command, FitArguments& a) {
 
 void add_output_options(CLI::App& command, FitArguments& a) {
   command.add_option("--out", a.out, "Where the fitted posterior goes")->type_name("FIT");
-  command.add_option("--json", a.json, "Where the summary goes as JSON; -: standard output, and the table to standard error")
+  command
+      .add_option("--json", a.json,
+                  "Where the summary goes as JSON; -: standard output, and the table to standard error")
       ->type_name("FILE");
   add_text(command, "--progress", "WHEN", "auto: a bar on a terminal; always: lines elsewhere; never [auto]",
            [&a](const std::string& text) { a.progress = parse_progress_mode(text); });

@@ -14,7 +14,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json device_to_json(const DeviceInfo& info) {
-  Json json = {{"device", to_string(info.device)}, {"name", info.name}, {"usable", info.usable}, {"reason", info.reason},
+  Json json = {{"device", to_string(info.device)},
+               {"name", info.name},
+               {"usable", info.usable},
+               {"reason", info.reason},
                {"memory_bytes", info.memory_bytes}};
   if (info.device.kind == DeviceKind::cpu) {
     json["logical_cores"] = info.logical_cores;
@@ -66,7 +69,8 @@ std::string as_text() {
 }  // namespace
 
 void add_info(CLI::App& program, Action& action) {
-  CLI::App* command = program.add_subcommand("info", "Version, build, and the devices found or why they are not usable");
+  CLI::App* command =
+      program.add_subcommand("info", "Version, build, and the devices found or why they are not usable");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "As JSON");
   command->callback([&action, json] {

@@ -16,7 +16,8 @@ extern "C" void on_interrupt(int /*signal*/) {
   n_interrupts = n_interrupts + 1;
   if (n_interrupts > 1) ::_exit(130);
   if (be_quiet != 0) return;
-  constexpr std::string_view message = "\nvelbo: stopping; what has been fitted is kept (Ctrl-C again to quit at once)\n";
+  constexpr std::string_view message =
+      "\nvelbo: stopping; what has been fitted is kept (Ctrl-C again to quit at once)\n";
   const ssize_t ignored = ::write(STDERR_FILENO, message.data(), message.size());
   (void)ignored;
 }

@@ -20,7 +20,8 @@ struct Arguments {
 Predictions predict(const Arguments& a, const Posterior& posterior) {
   if (!is_array(a.data)) {
     if (!a.offset.empty() || !a.trials.empty())
-      throw Error(ErrorCode::argument, "--offset and --trials go with an array (.npy); a table's columns are those of the fit");
+      throw Error(ErrorCode::argument,
+                  "--offset and --trials go with an array (.npy); a table's columns are those of the fit");
     return posterior.predict(read_table(a.data), a.options);
   }
   const NpyArray x = read_matrix(a.data);
@@ -62,20 +63,23 @@ void add_predict(CLI::App& program, Action& action) {
   CLI::App* command = program.add_subcommand("predict", "Predict new rows: mean, sd and an interval for each");
   auto a = std::make_shared<Arguments>();
   command->add_option("FIT", a->fit, "Saved fit")->type_name("");
-  command->add_option("--data", a->data, "Table of new rows, with the columns of the formula (or .npy)")->type_name("FILE");
+  command->add_option("--data", a->data, "Table of new rows, with the columns of the formula (or .npy)")
+      ->type_name("FILE");
   command->add_option("--out", a->out, "Where the predictions go, .csv or .npy [-: standard output, as CSV]")
       ->type_name("FILE");
   command
       ->add_option_function<std::string>(
           "--kind", [a](const std::string& text) { a->options.kind = parse_prediction_kind(text); },
-          "response: the outcome's expectation (a probability, a rate, a mean); linear: the linear predictor; outcome: a "
+          "response: the outcome's expectation (a probability, a rate, a mean); linear: the linear predictor; outcome: "
+          "a "
           "new outcome, with its own spread [response]")
       ->type_name("KIND");
   add_positive(*command, "--interval", a->options.interval, "Probability of [lower, upper] [0.9]");
   command->add_option("--offset", a->offset, "Offset as an array (.npy), where --data is one")->type_name("FILE");
   command->add_option("--trials", a->trials, "Trials as an array (.npy), where --data is one")->type_name("FILE");
   command->footer(
-      "One row out for each row in; a row with a missing predictor has empty cells.  An offset's column is needed where the\n"
+      "One row out for each row in; a row with a missing predictor has empty cells.  An offset's column is needed "
+      "where the\n"
       "fit had one.\n\n"
       "Example:\n  velbo predict wells.velbo --data new.csv --interval 0.95 --out pred.csv");
   command->callback([&action, a] { action = [a] { return run(*a); }; });

@@ -43,10 +43,12 @@ void add_sample(CLI::App& program, Action& action) {
   auto a = std::make_shared<Arguments>();
   command->add_option("FIT", a->fit, "Saved fit")->type_name("");
   add_whole(*command, "--draws", a->n_draws, 0, "Number of draws [1000]");
-  command->add_option("--out", a->out, "Where the draws go, .csv or .npy [-: standard output, as CSV]")->type_name("FILE");
+  command->add_option("--out", a->out, "Where the draws go, .csv or .npy [-: standard output, as CSV]")
+      ->type_name("FILE");
   add_seed(*command, a->seed);
   command->footer(
-      "One column a parameter, sigma itself and not its logarithm.  The same seed gives the same draws, and more draws begin\n"
+      "One column a parameter, sigma itself and not its logarithm.  The same seed gives the same draws, and more draws "
+      "begin\n"
       "with the same ones.\n\n"
       "Example:\n  velbo sample wells.velbo --draws 4000 --out draws.csv");
   command->callback([&action, a] { action = [a] { return run(*a); }; });

@@ -32,10 +32,9 @@ constexpr std::array verdicts = {Named{Verdict::good, "good"}, Named{Verdict::us
 constexpr std::array families = {Named{FamilyKind::automatic, "auto"}, Named{FamilyKind::mean_field, "mean_field"},
                                  Named{FamilyKind::full_rank, "full_rank"}};
 
-constexpr std::array likelihoods = {
-    Named{Likelihood::automatic, "auto"}, Named{Likelihood::gaussian, "gaussian"},
-    Named{Likelihood::bernoulli, "bernoulli"}, Named{Likelihood::binomial, "binomial"},
-    Named{Likelihood::poisson, "poisson"}};
+constexpr std::array likelihoods = {Named{Likelihood::automatic, "auto"}, Named{Likelihood::gaussian, "gaussian"},
+                                    Named{Likelihood::bernoulli, "bernoulli"}, Named{Likelihood::binomial, "binomial"},
+                                    Named{Likelihood::poisson, "poisson"}};
 
 constexpr std::array prediction_kinds = {Named{PredictionKind::response, "response"},
                                          Named{PredictionKind::linear, "linear"},

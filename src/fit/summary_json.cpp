@@ -184,9 +184,7 @@ ParameterSummary parameter_from_json(const Json& json) {
   return p;
 }
 
-[[noreturn]] void fail(const std::string& why) {
-  throw Error(ErrorCode::file, "not the summary of a fit: " + why);
-}
+[[noreturn]] void fail(const std::string& why) { throw Error(ErrorCode::file, "not the summary of a fit: " + why); }
 
 }  // namespace
 

@@ -111,14 +111,16 @@ std::string fit_part(const Summary& summary) {
   std::string text = fmt::format("{} after {} step{} and {:.3g} pass{} over the data, in {}", words_of(run.status),
                                  internal::with_thousands(run.steps), run.steps == 1 ? "" : "s", run.full_passes,
                                  run.full_passes == 1 ? "" : "es", internal::duration(run.seconds.fit));
-  if (run.seconds.diagnose > 0) text += fmt::format(" (and {} for the diagnosis)", internal::duration(run.seconds.diagnose));
+  if (run.seconds.diagnose > 0)
+    text += fmt::format(" (and {} for the diagnosis)", internal::duration(run.seconds.diagnose));
   if (run.rejected_steps > 0) text += fmt::format("; {} rejected", internal::with_thousands(run.rejected_steps));
   std::string out = labelled("fit", text);
   if (!run.message.empty() && !summary.converged()) out += labelled("", run.message);
   out += labelled("engine", with_reason(run.engine + ", " + run.estimator, run.engine_reason));
   out += labelled("family", with_reason(run.family, run.family_reason));
-  out += labelled("device", with_reason(fmt::format("{}, {} thread{}", run.device, run.threads, run.threads == 1 ? "" : "s"),
-                                        run.device_reason));
+  out += labelled("device",
+                  with_reason(fmt::format("{}, {} thread{}", run.device, run.threads, run.threads == 1 ? "" : "s"),
+                              run.device_reason));
   out += labelled("numbers", with_reason(run.scalar, run.scalar_reason) + fmt::format("; seed {}", run.seed));
   return out;
 }

@@ -1,7 +1,8 @@
 // io/safetensors.h - files of named arrays in the safetensors format, with a checksum.
 //
 //   bytes 0 .. 7    length of the header, little-endian
-//   header          JSON {"__metadata__": {text: text}, name: {"dtype": "F64", "shape": [..], "data_offsets": [begin, end]}}
+//   header          JSON {"__metadata__": {text: text},
+//                         name: {"dtype": "F64", "shape": [..], "data_offsets": [begin, end]}, ...}
 //                   padded with blanks to a multiple of 8 bytes
 //   data            the arrays one after the other, little-endian, row-major; offsets count from here
 //

@@ -20,7 +20,8 @@ namespace {
 // An open regular file that knows its size and the checksum of what has been read.
 class Reader {
  public:
-  explicit Reader(const std::string& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  explicit Reader(const std::string& path)
+      : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (descriptor_ < 0) fail("cannot be read: " + std::generic_category().message(errno));
     struct stat status {};
     const bool known = ::fstat(descriptor_, &status) == 0;
@@ -143,7 +144,8 @@ std::vector<Tensor> tensors_of(const Reader& file, const nlohmann::ordered_json&
         offsets.size() != 2 || !std::ranges::all_of(offsets, is_size))
       file.fail(what + " whose shape or data_offsets are not lists of sizes");
     Place place{offsets[0], offsets[1], {name, {}, {}}};
-    if (place.begin > place.end || place.end > data_bytes) file.fail(what + " that ends outside of the file: it is truncated or corrupted");
+    if (place.begin > place.end || place.end > data_bytes)
+      file.fail(what + " that ends outside of the file: it is truncated or corrupted");
     const std::uint64_t elements = (place.end - place.begin) / sizeof(double);
     std::uint64_t product = 1;
     for (const std::uint64_t extent : entry["shape"]) {

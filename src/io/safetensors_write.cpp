@@ -17,8 +17,9 @@ std::string header_of(const Safetensors& content) {
   nlohmann::ordered_json& metadata = header["__metadata__"];
   for (const auto& [key, value] : content.metadata) {
     if (!is_utf8(key) || !is_utf8(value))
-      throw Error(ErrorCode::data, "a name of the model is not UTF-8 text, so the posterior cannot be saved; convert the "
-                                   "table to UTF-8");
+      throw Error(ErrorCode::data,
+                  "a name of the model is not UTF-8 text, so the posterior cannot be saved; convert the "
+                  "table to UTF-8");
     metadata[key] = value;
   }
   metadata[std::string(checksum_key)] = checksum_blank;

@@ -76,8 +76,8 @@ const Syntax& find_syntax(std::string_view text, const std::string& name) {
   }
   const std::string nearest = internal::nearest_name(name, names);
   fail(text, (name.empty() ? std::string("no distribution is named") : "no distribution " + internal::quoted(name)) +
-                 (nearest.empty() ? "" : "; did you mean " + nearest + "?") + " (there are " +
-                 internal::listed(names) + ")");
+                 (nearest.empty() ? "" : "; did you mean " + nearest + "?") + " (there are " + internal::listed(names) +
+                 ")");
 }
 
 double parse_argument(std::string_view text, std::string_view argument) {

@@ -12,7 +12,8 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// Densities of T up to a factor, as logarithms relative to the mode: shape(x) at T = mode + x, shape(0) = 0 = shape'(0).
+// Densities of T up to a factor, as logarithms relative to the mode: shape(x) at T = mode + x, with
+// shape(0) = 0 = shape'(0).
 struct LogGamma {
   double a;
   [[nodiscard]] double mode() const noexcept { return std::log(a); }
@@ -113,9 +114,7 @@ double search(double probability, double guess, double width, double most, const
 
 }  // namespace
 
-double poisson_mixture_cdf(double k, double m, double s) noexcept {
-  return probability_above(LogGamma{k + 1}, m, s);
-}
+double poisson_mixture_cdf(double k, double m, double s) noexcept { return probability_above(LogGamma{k + 1}, m, s); }
 
 double binomial_mixture_cdf(double k, double n, double m, double s) noexcept {
   return probability_above(LogitBeta{k + 1, n - k}, m, s);

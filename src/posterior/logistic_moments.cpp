@@ -1,6 +1,7 @@
 // posterior/logistic_moments.cpp - two rules, both sums of positive terms, so that small values keep their digits.
 //
-// Narrow (s < 0.7; below 1e-5 the first order of a Taylor series): Gauss-Hermite with 24 nodes, for sigmoid and for the squared deviation from its mean.
+// Narrow (s < 0.7): Gauss-Hermite with 24 nodes, for sigmoid and for the squared deviation from its mean; below 1e-5 the
+// first order of a Taylor series.
 // Wide: integration by parts moves the derivative to the sigmoid, E f(eta) = integral of f'(t) P(eta > t) dt for
 // f = sigmoid and f = sigmoid^2.  f' falls like e^-|t| and has poles at +-i pi, where P(eta > t) has grown to
 // exp(pi^2 / (2 s^2)) at most, so the trapezoid rule with step h errs by exp(-2 pi^2 / h + pi^2 / (2 s^2)) (Trefethen &

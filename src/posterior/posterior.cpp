@@ -38,8 +38,8 @@ std::vector<double> Posterior::unconstrained_covariance() const {
 
 double Posterior::log_prob(std::span<const double> z) const {
   if (z.size() != state_->mean.size())
-    throw Error(ErrorCode::shape, "z has " + std::to_string(z.size()) + " elements, expected one a latent: " +
-                                      std::to_string(state_->mean.size()));
+    throw Error(ErrorCode::shape, "z has " + std::to_string(z.size()) +
+                                      " elements, expected one a latent: " + std::to_string(state_->mean.size()));
   double out = 0;
   state_->family.log_prob(state_->family.pack(state_->mean, state_->scale), z, {&out, 1});
   return out;
@@ -76,8 +76,8 @@ std::vector<double> Posterior::quantile(double probability) const {
 
 std::vector<double> Posterior::sample(std::int64_t n_draws, std::uint64_t seed, std::int64_t first_draw) const {
   if (n_draws < 0 || first_draw < 0)
-    throw Error(ErrorCode::argument, "number of draws is " + std::to_string(n_draws < 0 ? n_draws : first_draw) +
-                                         ", expected 0 or more");
+    throw Error(ErrorCode::argument,
+                "number of draws is " + std::to_string(n_draws < 0 ? n_draws : first_draw) + ", expected 0 or more");
   const std::size_t d = state_->mean.size();
   if (size(n_draws) > std::vector<double>().max_size() / d)
     throw Error(ErrorCode::memory, std::to_string(n_draws) + " draws do not fit into memory");

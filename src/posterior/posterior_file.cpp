@@ -42,9 +42,10 @@ std::string recipe_to_text(const GlmRecipe& recipe, FamilyKind family) {
   try {
     return json.dump();
   } catch (const Json::exception&) {
-    throw Error(ErrorCode::data,
-                "a name or a factor level of the model is not UTF-8 text, so the posterior cannot be saved; convert the "
-                "table to UTF-8");
+    throw Error(
+        ErrorCode::data,
+        "a name or a factor level of the model is not UTF-8 text, so the posterior cannot be saved; convert the "
+        "table to UTF-8");
   }
 }
 
@@ -149,7 +150,8 @@ Posterior Posterior::load(const std::string& path) {
     const std::int64_t d = recipe.n_latents();
     const bool full = family == FamilyKind::full_rank;
     std::vector<double> mean = take_tensor(path, file, "mean", {d});
-    std::vector<double> scale = full ? take_tensor(path, file, "scale_tril", {d, d}) : take_tensor(path, file, "sd", {d});
+    std::vector<double> scale =
+        full ? take_tensor(path, file, "scale_tril", {d, d}) : take_tensor(path, file, "sd", {d});
     if (!is_scale(scale, mean.size())) fail(path, "has a scale that is not positive or not lower triangular");
     return Posterior(std::make_shared<const PosteriorState>(
         PosteriorState{std::move(recipe), GaussianFamily(family, d), std::move(mean), std::move(scale)}));

@@ -172,13 +172,12 @@ Predictions Posterior::predict(MatrixView<const double> x, std::span<const doubl
     bool complete = !std::isnan(row_offset) && !std::isnan(row_trials);
     for (std::int64_t j = 0; j < x.n_columns; ++j) {
       if (std::isinf(source[j]))
-        throw Error(ErrorCode::data, "x[" + std::to_string(i) + ", " + std::to_string(j) + "] is " + internal::format_number(source[j]) +
-                                         ", expected a finite number");
+        throw Error(ErrorCode::data, "x[" + std::to_string(i) + ", " + std::to_string(j) + "] is " +
+                                         internal::format_number(source[j]) + ", expected a finite number");
       complete = complete && !std::isnan(source[j]);
       row[size(first + j)] = source[j];
     }
-    if (std::isinf(row_offset))
-      throw Error(ErrorCode::data, "row " + std::to_string(i) + ": offset is not finite");
+    if (std::isinf(row_offset)) throw Error(ErrorCode::data, "row " + std::to_string(i) + ": offset is not finite");
     if (!complete) continue;
     if (!is_count(row_trials) || std::isinf(row_trials)) fail_trials("row " + std::to_string(i), row_trials);
     collector.set(i, row.data(), row_offset, row_trials);

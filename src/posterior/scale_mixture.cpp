@@ -24,8 +24,7 @@ Conditional condition(double s, double covariance, double log_sigma_sd) noexcept
 }  // namespace
 
 ScaleMixture::ScaleMixture(double log_sigma_mean, double log_sigma_sd)
-    : log_sigma_sd_(log_sigma_sd),
-      expected_variance_(std::exp(2 * log_sigma_mean + 2 * log_sigma_sd * log_sigma_sd)) {
+    : log_sigma_sd_(log_sigma_sd), expected_variance_(std::exp(2 * log_sigma_mean + 2 * log_sigma_sd * log_sigma_sd)) {
   if (!(log_sigma_sd > 0)) {
     node_ = {0};
     weight_ = {1};

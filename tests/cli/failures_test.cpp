@@ -23,8 +23,8 @@ class Failures : public ::testing::Test {
   }
   // A fit that never ends, and says that it has begun.
   std::vector<std::string> endless(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments = fit({"--tolerance", "1e-300", "--max-steps", "1000000000000", "--progress", "always",
-                                              "--out", out_, "--json", json_});
+    std::vector<std::string> arguments = fit({"--tolerance", "1e-300", "--max-steps", "1000000000000", "--progress",
+                                              "always", "--out", out_, "--json", json_});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -65,8 +65,8 @@ TEST_F(Failures, ASecondInterruptEndsAtOnce) {
 TEST_F(Failures, FullDisk) {
   if (::access("/dev/full", W_OK) != 0) GTEST_SKIP() << "there is no /dev/full";
   const auto to_full = [] { ::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO); };
-  for (const RunResult& r : {velbo(fit({"--out", "/dev/full"})), velbo(fit({"--json", "/dev/full"})), velbo(fit(), to_full),
-                             velbo({"info"}, to_full), velbo({"--help"}, to_full)}) {
+  for (const RunResult& r : {velbo(fit({"--out", "/dev/full"})), velbo(fit({"--json", "/dev/full"})),
+                             velbo(fit(), to_full), velbo({"info"}, to_full), velbo({"--help"}, to_full)}) {
     EXPECT_EQ(r.status, 1);
     EXPECT_EQ(n_lines(r.err), 1) << r.err;
     EXPECT_NE(r.err.find("No space left on device"), std::string::npos) << r.err;

@@ -14,8 +14,8 @@ using Json = nlohmann::json;
 class FitCommand : public ::testing::Test {
  protected:
   std::vector<std::string> fit(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments = {"fit", "y ~ x + group", "--data", table_, "--prior", "normal(0, 2.5)",
-                                          "--prior-intercept", "normal(0, 10)"};
+    std::vector<std::string> arguments = {
+        "fit", "y ~ x + group", "--data", table_, "--prior", "normal(0, 2.5)", "--prior-intercept", "normal(0, 10)"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -29,7 +29,8 @@ TEST_F(FitCommand, PrintsTheReportAndWritesBothFiles) {
   const RunResult r = velbo(fit({"--out", out_, "--json", json_, "--seed", "5"}));
   EXPECT_EQ(r.status, 0) << r.err;
   EXPECT_EQ(r.err, "");
-  for (const char* part : {"y ~ x + group", "bernoulli", "groupred", "normal(0, 2.5)", "converged", "ELBO", "k-hat", "verdict"})
+  for (const char* part :
+       {"y ~ x + group", "bernoulli", "groupred", "normal(0, 2.5)", "converged", "ELBO", "k-hat", "verdict"})
     EXPECT_NE(r.out.find(part), std::string::npos) << part << "\n" << r.out;
   EXPECT_EQ(folder_.n_files(), 3U);
 
@@ -134,7 +135,8 @@ TEST(HelpAndInfo, AreOnStandardOutput) {
   const Json json = Json::parse(velbo({"info", "--json"}).out);
   EXPECT_EQ(json.at("devices").at(0).at("device"), "cpu");
   EXPECT_TRUE(json.at("devices").at(0).at("usable").get<bool>());
-  for (const char* key : {"compiler", "build_type", "processor", "cuda_version"}) EXPECT_TRUE(json.at("build").contains(key));
+  for (const char* key : {"compiler", "build_type", "processor", "cuda_version"})
+    EXPECT_TRUE(json.at("build").contains(key));
 }
 
 }  // namespace

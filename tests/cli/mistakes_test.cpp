@@ -1,4 +1,5 @@
-// Every mistake of a user: exit status 2, one clear line on standard error, nothing on standard output, nothing written.
+// Every mistake of a user: exit status 2, one clear line on standard error, nothing on standard output, nothing
+// written.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -23,8 +24,8 @@ class Mistakes : public ::testing::Test {
   }
   std::string fit_mistake(const std::string& formula, const std::string& table, std::vector<std::string> more = {},
                           std::ptrdiff_t lines = 1) {
-    std::vector<std::string> arguments = {"fit", formula, "--data", table, "--out", folder_.file("fit.velbo"), "--json",
-                                          folder_.file("fit.json")};
+    std::vector<std::string> arguments = {
+        "fit", formula, "--data", table, "--out", folder_.file("fit.velbo"), "--json", folder_.file("fit.json")};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return mistake(arguments, lines);
   }
@@ -48,8 +49,7 @@ TEST_F(Mistakes, CommandLine) {
   expect_text(mistake({"fit", "--data", table_}), "the formula is missing");
   expect_text(mistake({"fit", "y ~ x", "--data"}), "--data takes one value");
   expect_text(mistake({"fit", "y ~ x", "--data", table_, "--data", table_}), "--data takes one value");
-  for (const char* command : {"predict", "sample", "summary"})
-    expect_text(mistake({command}), "the fit is missing");
+  for (const char* command : {"predict", "sample", "summary"}) expect_text(mistake({command}), "the fit is missing");
 }
 
 TEST_F(Mistakes, Values) {
@@ -136,8 +136,8 @@ TEST_F(Mistakes, Arrays) {
 
 TEST_F(Mistakes, OutputsThatCannotBeWrittenAreFoundBeforeTheFit) {
   // A fit that would not end by itself.
-  const std::vector<std::string> endless = {"fit", "y ~ x", "--data", table_, "--tolerance", "1e-300", "--max-steps",
-                                            "1000000000000"};
+  const std::vector<std::string> endless = {"fit",         "y ~ x",  "--data",      table_,
+                                            "--tolerance", "1e-300", "--max-steps", "1000000000000"};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.begin(), endless.begin(), endless.end());
     return more;

@@ -20,7 +20,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 std::vector<double> numbers_of(const std::string& line) {
   std::vector<double> numbers;
   std::istringstream stream(line);
-  for (std::string cell; std::getline(stream, cell, ',');) numbers.push_back(cell.empty() ? std::nan("") : std::stod(cell));
+  for (std::string cell; std::getline(stream, cell, ',');)
+    numbers.push_back(cell.empty() ? std::nan("") : std::stod(cell));
   return numbers;
 }
 
@@ -107,7 +108,8 @@ TEST(PredictArrays, GoThroughNpyFiles) {
   write_npy(ys, y, 50, 1);
   write_npy(os, o, 50, 1);
   const std::string fit = folder.file("fit.velbo");
-  const RunResult r = velbo({"fit", "--data", xs, "--target", ys, "--offset", os, "--likelihood", "poisson", "--out", fit});
+  const RunResult r =
+      velbo({"fit", "--data", xs, "--target", ys, "--offset", os, "--likelihood", "poisson", "--out", fit});
   ASSERT_EQ(r.status, 0) << r.err;
   EXPECT_NE(r.out.find("x1"), std::string::npos);
   const RunResult p = velbo({"predict", fit, "--data", xs, "--offset", os, "--kind", "outcome"});

@@ -30,7 +30,10 @@ inline std::string table_text() {
     const double x = (i * 37 % 60 - 30) / 15.0;
     const int y = (i * 7919 % 100) < 30 + 20 * x ? 1 : 0;
     text += std::to_string(y) + "," + std::to_string(x) + "," + std::to_string(i * 31 % 7) + "," +
-            std::to_string(1.5 * x + (i * 17 % 11 - 5) / 10.0) + "," + (i % 3 == 0 ? "red" : i % 3 == 1 ? "green" : "blue") +
+            std::to_string(1.5 * x + (i * 17 % 11 - 5) / 10.0) + "," +
+            (i % 3 == 0   ? "red"
+             : i % 3 == 1 ? "green"
+                          : "blue") +
             "," + std::to_string(7 + i % 3) + "," + std::to_string(0.1 * (i % 5)) + "\n";
   }
   return text;

@@ -28,13 +28,14 @@ inline Posterior make_posterior(Likelihood likelihood, FamilyKind family, std::v
 // Three latents that are correlated, the last one (log sigma for the Gaussian likelihood) too.
 inline Posterior correlated(Likelihood likelihood) {
   return make_posterior(likelihood, FamilyKind::full_rank, {0.3, -0.8, 0.2},
-                        {0.5, 0, 0,      //
-                         -0.3, 0.4, 0,   //
+                        {0.5, 0, 0,     //
+                         -0.3, 0.4, 0,  //
                          0.2, -0.1, 0.3});
 }
 
 inline MatrixView<const double> matrix(const std::vector<double>& values, std::int64_t n_columns) {
-  return {values.data(), n_columns == 0 ? 0 : static_cast<std::int64_t>(values.size()) / n_columns, n_columns, n_columns};
+  return {values.data(), n_columns == 0 ? 0 : static_cast<std::int64_t>(values.size()) / n_columns, n_columns,
+          n_columns};
 }
 
 }  // namespace velbo::test

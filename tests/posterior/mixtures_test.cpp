@@ -65,9 +65,8 @@ TEST(CountMixtures, AgreeWithFineSums) {
   for (const double s : {0.01, 0.2, 1.0, 2.0})
     for (const double m : {-3.0, 0.0, 2.0})
       for (const double k : {0.0, 1.0, 4.0, 19.0}) {
-        const double poisson = average(m, s, [&](double eta) {
-          return std::exp(eta) < 600 ? poisson_cdf(k, std::exp(eta)) : 0;
-        });
+        const double poisson =
+            average(m, s, [&](double eta) { return std::exp(eta) < 600 ? poisson_cdf(k, std::exp(eta)) : 0; });
         EXPECT_NEAR(poisson_mixture_cdf(k, m, s), poisson, cdf_error) << m << " " << s << " " << k;
       }
   for (const double s : {0.01, 1.0})

@@ -33,7 +33,9 @@ Posterior table_posterior() {
   recipe.names = recipe.design->names();
   recipe.names.emplace_back("sigma");
   return Posterior(std::make_shared<const PosteriorState>(
-      PosteriorState{std::move(recipe), GaussianFamily(FamilyKind::full_rank, 4), {1.0 / 3, 10, 100, -1},
+      PosteriorState{std::move(recipe),
+                     GaussianFamily(FamilyKind::full_rank, 4),
+                     {1.0 / 3, 10, 100, -1},
                      {0.1, 0, 0, 0, 0.01, 1e-300, 0, 0, 0.1, 0.2, 0.3, 0, 0.1, 0.1, 0.1, 7}}));
 }
 
@@ -45,7 +47,8 @@ struct PlainFile {
 
 PlainFile read_plainly(const std::string& bytes) {
   std::uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) length = length << 8U | static_cast<unsigned char>(bytes.at(static_cast<std::size_t>(i)));
+  for (int i = 7; i >= 0; --i)
+    length = length << 8U | static_cast<unsigned char>(bytes.at(static_cast<std::size_t>(i)));
   EXPECT_EQ(length % 8, 0U);
   return {nlohmann::json::parse(bytes.substr(8, length)), bytes.substr(8 + length)};
 }
@@ -201,8 +204,11 @@ TEST_F(Damaged, TrailingBytesAndGarbage) {
 }
 
 TEST_F(Damaged, WellFormedButWrong) {
-  const auto refuse = [&](const std::string& from, const std::string& to) { return load(with_header(bytes_, from, to)); };
-  EXPECT_NE(refuse("\"format_version\":\"1\"", "\"format_version\":\"2\"").find("has format version 2"), std::string::npos);
+  const auto refuse = [&](const std::string& from, const std::string& to) {
+    return load(with_header(bytes_, from, to));
+  };
+  EXPECT_NE(refuse("\"format_version\":\"1\"", "\"format_version\":\"2\"").find("has format version 2"),
+            std::string::npos);
   EXPECT_NE(refuse("velbo.posterior", "velbo.checkpoint").find("not a posterior of velbo"), std::string::npos);
   EXPECT_NE(refuse("\"F64\"", "\"F32\"").find("not of type F64"), std::string::npos);
   EXPECT_NE(refuse("\"shape\":[4]", "\"shape\":[5]").find("whose shape"), std::string::npos);

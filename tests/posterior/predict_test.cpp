@@ -58,11 +58,12 @@ TEST(Predict, BernoulliOutcomeIsZeroOrOne) {
 TEST(Predict, NearlyCertainPosteriorGivesTheLikelihoodsOwnSpread) {
   const std::vector<double> tiny = {1e-9, 0, 0, 0, 1e-9, 0, 0, 0, 1e-9};
   const auto predict = [&](Likelihood likelihood, std::vector<double> trials) {
-    return row(test::make_posterior(likelihood, FamilyKind::full_rank, {std::log(10.0), 0, std::log(2.0)}, tiny)
-                   .predict(matrix(likelihood == Likelihood::gaussian ? std::vector<double>{0} : std::vector<double>{0, 0},
-                                   likelihood == Likelihood::gaussian ? 1 : 2),
-                            {}, trials, {.kind = PredictionKind::outcome}),
-               0);
+    return row(
+        test::make_posterior(likelihood, FamilyKind::full_rank, {std::log(10.0), 0, std::log(2.0)}, tiny)
+            .predict(matrix(likelihood == Likelihood::gaussian ? std::vector<double>{0} : std::vector<double>{0, 0},
+                            likelihood == Likelihood::gaussian ? 1 : 2),
+                     {}, trials, {.kind = PredictionKind::outcome}),
+        0);
   };
   const Row poisson = predict(Likelihood::poisson, {});  // R: qpois(c(0.05, 0.95), 10)
   EXPECT_NEAR(poisson.mean, 10, 1e-12);
@@ -153,9 +154,10 @@ TEST(PredictStatistical, AgreesWithBruteForce) {
 }
 
 TEST(Predict, MeanFieldEqualsFullRankWithADiagonalFactor) {
-  const Posterior narrow = test::make_posterior(Likelihood::gaussian, FamilyKind::mean_field, {1, 2, 0.1}, {0.1, 0.2, 0.3});
-  const Posterior full = test::make_posterior(Likelihood::gaussian, FamilyKind::full_rank, {1, 2, 0.1},
-                                              {0.1, 0, 0, 0, 0.2, 0, 0, 0, 0.3});
+  const Posterior narrow =
+      test::make_posterior(Likelihood::gaussian, FamilyKind::mean_field, {1, 2, 0.1}, {0.1, 0.2, 0.3});
+  const Posterior full =
+      test::make_posterior(Likelihood::gaussian, FamilyKind::full_rank, {1, 2, 0.1}, {0.1, 0, 0, 0, 0.2, 0, 0, 0, 0.3});
   for (const auto kind : {PredictionKind::linear, PredictionKind::response, PredictionKind::outcome}) {
     const Row a = row(narrow.predict(matrix({3}, 1), {}, {}, {.kind = kind}), 0);
     const Row b = row(full.predict(matrix({3}, 1), {}, {}, {.kind = kind}), 0);
@@ -170,14 +172,16 @@ TEST(Predict, IncompleteRowsAreNaN) {
   const Predictions p = correlated(Likelihood::bernoulli).predict(matrix({1, nan, 1, 1}, 2), {}, {});
   EXPECT_TRUE(std::isnan(p.mean[0]) && std::isnan(p.sd[0]) && std::isnan(p.lower[0]) && std::isnan(p.upper[0]));
   EXPECT_FALSE(std::isnan(p.mean[1]));
-  EXPECT_TRUE(correlated(Likelihood::bernoulli).predict(MatrixView<const double>{nullptr, 0, 2, 2}, {}, {}).mean.empty());
+  EXPECT_TRUE(
+      correlated(Likelihood::bernoulli).predict(MatrixView<const double>{nullptr, 0, 2, 2}, {}, {}).mean.empty());
 }
 
 TEST(Predict, RefusesWhatDoesNotFit) {
   const Posterior q = correlated(Likelihood::binomial);
   const std::vector<double> x = {1, 2}, one = {1}, two = {1, 2}, half = {0.5}, infinite = {1, HUGE_VAL};
   const PredictOptions outcome = {.kind = PredictionKind::outcome};
-  EXPECT_EQ(error_of([&] { (void)q.predict(matrix(x, 1), {}, {}); }), "shape| x has 1 columns, the model has 2 predictors");
+  EXPECT_EQ(error_of([&] { (void)q.predict(matrix(x, 1), {}, {}); }),
+            "shape| x has 1 columns, the model has 2 predictors");
   EXPECT_EQ(error_of([&] { (void)q.predict(matrix(x, 2), two, {}); }), "shape| offset has 2 elements, x has 1 rows");
   EXPECT_EQ(error_of([&] { (void)q.predict(matrix(x, 2), {}, {}, outcome); }),
             "argument| binomial outcomes need the rows' trials");
@@ -207,8 +211,8 @@ Posterior table_posterior(Likelihood likelihood, const std::string& trials) {
   recipe.offset = "o";
   recipe.trials = trials;
   recipe.has_offset = true;
-  return Posterior(std::make_shared<const PosteriorState>(PosteriorState{
-      std::move(recipe), GaussianFamily(FamilyKind::mean_field, 3), {1, 10, 100}, {0.1, 0.1, 0.1}}));
+  return Posterior(std::make_shared<const PosteriorState>(
+      PosteriorState{std::move(recipe), GaussianFamily(FamilyKind::mean_field, 3), {1, 10, 100}, {0.1, 0.1, 0.1}}));
 }
 
 TEST(PredictTable, EvaluatesTheFormulaOnNewRows) {
@@ -216,8 +220,7 @@ TEST(PredictTable, EvaluatesTheFormulaOnNewRows) {
   table.add_numbers("x", {1, std::nan(""), 3, 4});
   table.add_text("group", {"b", "b", "", "a"});
   table.add_numbers("o", {1000, 0, 0, std::nan("")});
-  const Predictions p =
-      table_posterior(Likelihood::bernoulli, "").predict(table, {.kind = PredictionKind::linear});
+  const Predictions p = table_posterior(Likelihood::bernoulli, "").predict(table, {.kind = PredictionKind::linear});
   ASSERT_EQ(p.mean.size(), 4U);
   EXPECT_DOUBLE_EQ(p.mean[0], 1 + 10 + 100 + 1000);
   for (std::size_t i = 1; i < 4; ++i) EXPECT_TRUE(std::isnan(p.mean[i]) && std::isnan(p.upper[i])) << i;

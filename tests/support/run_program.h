@@ -31,6 +31,7 @@ class Program {
     argv.push_back(nullptr);
     child_ = ::fork();
     if (child_ == 0) {
+      ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
       ::dup2(out[1], STDOUT_FILENO);
       ::dup2(err[1], STDERR_FILENO);
       if (prepare) prepare();
@@ -51,7 +52,9 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  void send(int signal) const { ::kill(child_, signal); }
+  void send(int signal) const {
+    if (child_ > 0) ::kill(child_, signal);  // -1 would be everybody
+  }
 
   // Reads until `text` is on standard error; false when the program ends, or 30 seconds pass, without it.
   bool wait_for_error_text(const std::string& text) {
@@ -66,7 +69,7 @@ class Program {
     while (read_some(-1)) {
     }
     int status = 0;
-    ::waitpid(child_, &status, 0);
+    if (child_ > 0) ::waitpid(child_, &status, 0);
     child_ = -1;
     result_.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return result_;
@@ -75,6 +78,7 @@ class Program {
  private:
   // False when both streams have ended.
   bool read_some(int milliseconds) {
+    if (streams_[0] < 0 && streams_[1] < 0) return false;
     pollfd polled[2] = {{streams_[0], POLLIN, 0}, {streams_[1], POLLIN, 0}};
     ::poll(polled, 2, milliseconds);
     for (int i = 0; i < 2; ++i) {
