@@ -27,6 +27,7 @@ struct Rows {
   const T* trials = nullptr;   // [N] bernoulli: number of trials; nullptr: one each
   const T* weights = nullptr;  // [N] multiply each row's log likelihood; nullptr: one each
   const T* offset = nullptr;   // [N] added to the linear predictor; nullptr: zero
+  T scale = 1;                 // multiplies every weight: N / B where B rows stand for N
   std::int64_t n_rows = 0;
   std::int64_t n_columns = 0;
   RowLikelihood likelihood = RowLikelihood::bernoulli;
@@ -44,6 +45,16 @@ struct RowSums {
 
 template <class T>
 struct Ops {
+  // out[n, k] = x[n, source[k]] - centre[k], converted.  x [N, D], source [D], centre [D]: host memory; [device] out [N, D]
+  void (*keep_rows)(const Context&, const double* x, std::int64_t n_rows, std::int64_t n_columns,
+                    const std::int64_t* source, const double* centre, T* out);
+  // out[i, :] = from[rows[i], :].  [device] from [*, width], out [count, width]; rows [count] in host memory
+  void (*gather_rows)(const Context&, const T* from, std::int64_t width, const std::int64_t* rows, std::int64_t count,
+                      T* out);
+  // Where a fit may start from: curvature c [device] [N] and working response r [device] [N] times c.  bernoulli: the
+  // largest curvature there is, trials / 4, and 0; poisson: y + 1/2 and log(y + 1/2) - offset; unit_gaussian: 1 and
+  // y - offset.  Weights and scale included.
+  void (*starting_curvature)(const Context&, const Rows<T>&, T* c, T* c_times_r);
   // out[s * D + d] = normal(key, step, draw first_draw + s, element d), s < n_draws.  [device] out [S, D]
   void (*normals)(const Context&, Key key, std::uint32_t step, std::uint32_t first_draw, std::int64_t n_draws,
                   std::int64_t dimension, T* out);
@@ -55,9 +66,10 @@ struct Ops {
   // The same with s^2_n = sum_d (sd_d x_nd)^2.  curvature_rows, where given, receives w_n c_n: [device] [N].
   void (*expected_log_likelihood_mean_field)(const Context&, const Rows<T>&, const double* mean, const double* sd,
                                              RowSums&, T* curvature_rows);
-  // gram [D, D] (lower triangle) = X' diag(c) X and moment [D] = X' r; c, r: [device] [N]; nullptr c: ones;
-  // nullptr gram or r: not wanted.
-  void (*weighted_gram)(const Context&, const Rows<T>&, const T* c, const T* r, double* gram, double* moment);
+  // gram = X' diag(c) X: its lower triangle [D, D], or its diagonal [D]; moment [D] = X' r.  c, r: [device] [N]; nullptr c:
+  // ones; nullptr gram or moment: not wanted.
+  void (*weighted_gram)(const Context&, const Rows<T>&, const T* c, const T* r, bool diagonal, double* gram,
+                        double* moment);
   // out [D] = X' (c * (X v)): one product with the curvature matrix.  v [D] host, c [device] [N].
   void (*curvature_product)(const Context&, const Rows<T>&, const T* c, const double* v, double* out);
   // out[s] = sum_n w_n log p(y_n | x_n' z_s + offset_n) for z [S, D] in host memory, without the constants.

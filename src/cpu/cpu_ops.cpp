@@ -1,5 +1,6 @@
 // cpu/cpu_ops.cpp - the CPU side of the operation table: cuts rows into chunks, shares them among threads, adds in order.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -103,6 +104,57 @@ void copy_gram(const double* padded_gram, std::int64_t d, double* gram) {
     for (std::int64_t j = 0; j <= i; ++j) gram[i * d + j] = padded_gram[i * padded + j];
 }
 
+// Element-wise work on rows, in pieces of about a megabyte.
+template <class Piece>
+void for_rows(const Context& context, std::int64_t n_rows, std::int64_t width, const Piece& piece) {
+  const std::int64_t rows = std::max<std::int64_t>(1, 131072 / std::max<std::int64_t>(width, 1));
+  const int threads = static_cast<double>(n_rows) * static_cast<double>(width) < kOperationsWorthThreads ? 1 : context.threads();
+  parallel_for((n_rows + rows - 1) / rows, threads,
+               [&](std::int64_t i, int) { piece(i * rows, std::min(n_rows, (i + 1) * rows)); });
+}
+
+template <class T>
+void keep_rows(const Context& context, const double* x, std::int64_t n_rows, std::int64_t n_columns,
+               const std::int64_t* source, const double* centre, T* out) {
+  for_rows(context, n_rows, n_columns, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n)
+      for (std::int64_t k = 0; k < n_columns; ++k)
+        out[n * n_columns + k] = static_cast<T>(x[n * n_columns + source[k]] - centre[k]);
+  });
+}
+
+template <class T>
+void gather_rows(const Context& context, const T* from, std::int64_t width, const std::int64_t* rows,
+                 std::int64_t count, T* out) {
+  for_rows(context, count, width, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) std::copy_n(from + rows[i] * width, width, out + i * width);
+  });
+}
+
+template <class T>
+void starting_curvature(const Context& context, const Rows<T>& rows, T* c, T* c_times_r) {
+  for_rows(context, rows.n_rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      const T weight = rows.scale * (rows.weights != nullptr ? rows.weights[n] : T(1));
+      const T offset = rows.offset != nullptr ? rows.offset[n] : T(0);
+      switch (rows.likelihood) {
+        case RowLikelihood::bernoulli:
+          c[n] = weight * (rows.trials != nullptr ? rows.trials[n] : T(1)) / T(4);
+          c_times_r[n] = 0;
+          break;
+        case RowLikelihood::poisson:
+          c[n] = weight * (rows.y[n] + T(0.5));
+          c_times_r[n] = c[n] * (std::log(rows.y[n] + T(0.5)) - offset);
+          break;
+        case RowLikelihood::unit_gaussian:
+          c[n] = weight;
+          c_times_r[n] = weight * (rows.y[n] - offset);
+          break;
+      }
+    }
+  });
+}
+
 template <class T>
 void normals(const Context& context, Key key, std::uint32_t step, std::uint32_t first_draw, std::int64_t n_draws,
              std::int64_t dimension, T* out) {
@@ -174,10 +226,11 @@ void expected_mean_field(const Context& context, const Rows<T>& rows, const doub
 }
 
 template <class T>
-void weighted_gram(const Context& context, const Rows<T>& rows, const T* c, const T* r, double* gram, double* moment) {
+void weighted_gram(const Context& context, const Rows<T>& rows, const T* c, const T* r, bool diagonal, double* gram,
+                   double* moment) {
   const std::int64_t d = rows.n_columns;
   const std::int64_t padded = padded_columns(d);
-  const std::int64_t n_gram = gram != nullptr ? padded * padded : 0;
+  const std::int64_t n_gram = gram == nullptr ? 0 : diagonal ? d : padded * padded;
   const std::int64_t n_moment = moment != nullptr && r != nullptr ? d : 0;
   const auto total = sum_over_rows<T>(
       context, rows.n_rows, d, n_gram + n_moment, static_cast<double>(d * d) * static_cast<double>(rows.n_rows),
@@ -187,11 +240,13 @@ void weighted_gram(const Context& context, const Rows<T>& rows, const T* c, cons
                            .end = end,
                            .c = c,
                            .r = r,
+                           .diagonal = diagonal,
                            .gram = n_gram > 0 ? out : nullptr,
                            .moment = n_moment > 0 ? out + n_gram : nullptr},
                           scratch);
       });
-  if (n_gram > 0) copy_gram(total.data(), d, gram);
+  if (n_gram > 0 && diagonal) std::copy_n(total.data(), d, gram);
+  if (n_gram > 0 && !diagonal) copy_gram(total.data(), d, gram);
   if (n_moment > 0) std::copy_n(total.data() + n_gram, d, moment);
 }
 
@@ -239,7 +294,10 @@ void log_likelihood(const Context& context, const Rows<T>& rows, const double* z
 }
 
 template <class T>
-constexpr Ops<T> table{.normals = normals<T>,
+constexpr Ops<T> table{.keep_rows = keep_rows<T>,
+                       .gather_rows = gather_rows<T>,
+                       .starting_curvature = starting_curvature<T>,
+                       .normals = normals<T>,
                        .expected_log_likelihood_full_rank = expected_full_rank<T>,
                        .expected_log_likelihood_mean_field = expected_mean_field<T>,
                        .weighted_gram = weighted_gram<T>,

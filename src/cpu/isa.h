@@ -35,7 +35,8 @@ struct GramChunk {
   std::int64_t end = 0;
   const T* c = nullptr;
   const T* r = nullptr;
-  double* gram = nullptr;    // [padded D, padded D], or nullptr
+  bool diagonal = false;
+  double* gram = nullptr;    // [padded D, padded D], its diagonal [D], or nullptr
   double* moment = nullptr;  // [D], or nullptr
 };
 

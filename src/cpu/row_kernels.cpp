@@ -37,7 +37,7 @@ struct TileWalk {
       const std::int64_t row = begin + r;
       y[r] = real && rows.y != nullptr ? rows.y[row] : T(0);
       trials[r] = real && rows.trials != nullptr ? rows.trials[row] : T(1);
-      weights[r] = !real ? T(0) : rows.weights != nullptr ? rows.weights[row] : T(1);
+      weights[r] = !real ? T(0) : rows.weights != nullptr ? rows.scale * rows.weights[row] : rows.scale;
       m[r] = real && rows.offset != nullptr ? rows.offset[row] : T(0);
     }
   }
@@ -88,7 +88,11 @@ void gram(const GramChunk<T>& chunk, T* scratch) {
       walk.c[r] = r >= n ? T(0) : chunk.c != nullptr ? chunk.c[begin + r] : T(1);
       walk.rho[r] = r < n && chunk.r != nullptr ? chunk.r[begin + r] : T(0);
     }
-    if (chunk.gram != nullptr) add_gram(walk.x, walk.c, walk.padded, walk.tile, walk.used, chunk.gram);
+    if (chunk.gram != nullptr && chunk.diagonal) {
+      add_weighted_squares(walk.x, walk.c, walk.d, walk.tile, walk.used, chunk.gram);
+    } else if (chunk.gram != nullptr) {
+      add_gram(walk.x, walk.c, walk.padded, walk.tile, walk.used, chunk.gram);
+    }
     if (chunk.moment != nullptr) add_moment(walk.x, walk.rho, walk.d, walk.tile, walk.used, chunk.moment);
   }
 }

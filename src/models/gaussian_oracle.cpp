@@ -38,19 +38,18 @@ GaussianOracle::GaussianOracle(const GlmData& data, const Context& context, Fami
                                                 : std::vector<double>(static_cast<std::size_t>(data.n_columns), 0.0),
                 data.recipe.has_intercept) {
   const Eigen::Index d = data.n_columns;
-  const KeptRows<double> kept(data, context.device(), centring_);
+  const KeptRows<double> kept(data, context, centring_);
   const Rows<double> rows = kept.rows(RowLikelihood::unit_gaussian);
-  Array<double> weighted_y(context.device(), rows.n_rows);
-  for (std::int64_t n = 0; n < rows.n_rows; ++n) {
-    const double weight = rows.weights != nullptr ? rows.weights[n] : 1;
-    const double target = rows.y[n] - (rows.offset != nullptr ? rows.offset[n] : 0);
-    weighted_y.data()[n] = weight * target;
+  Array<double> weights(context.device(), rows.n_rows), weighted_y(context.device(), rows.n_rows);
+  for (std::size_t n = 0; n < data.y.size(); ++n) {
+    const double weight = data.weights.empty() ? 1 : data.weights[n];
     count_ += data.recipe.weights_kind == WeightsKind::precision ? (weight > 0 ? 1 : 0) : weight;
   }
   RowMajor gram = RowMajor::Zero(d, d);
   Eigen::VectorXd moment = Eigen::VectorXd::Zero(d);
   const auto& ops = context.ops<double>();
-  ops.weighted_gram(context, rows, rows.weights, weighted_y.data(), gram.data(), moment.data());
+  ops.starting_curvature(context, rows, weights.data(), weighted_y.data());
+  ops.weighted_gram(context, rows, weights.data(), weighted_y.data(), false, gram.data(), moment.data());
   gram_ = gram.selfadjointView<Eigen::Lower>();
   centre_ = least_squares(gram_, moment);
   centre_ += least_squares(gram_, moment - gram_ * centre_);  // one refinement: G is formed, so its condition is squared

@@ -7,49 +7,42 @@ namespace velbo::internal {
 namespace {
 
 template <class T>
-Array<T> converted(Device device, const std::vector<double>& values) {
-  Array<T> out(device, static_cast<std::int64_t>(values.size()));
-  for (std::size_t i = 0; i < values.size(); ++i) out.data()[i] = static_cast<T>(values[i]);
+Array<T> uploaded(const Context& context, const std::vector<double>& values) {
+  Array<T> out(context.device(), static_cast<std::int64_t>(values.size()));
+  out.upload(std::vector<T>(values.begin(), values.end()));
   return out;
 }
 
 template <class T>
-Array<T> gathered(Device device, const Array<T>& from, std::int64_t width, const std::vector<std::int64_t>& rows) {
+Array<T> gathered(const Context& context, const Array<T>& from, std::int64_t width,
+                  const std::vector<std::int64_t>& rows) {
   if (from.size() == 0) return {};
-  Array<T> out(device, static_cast<std::int64_t>(rows.size()) * width);
-  T* next = out.data();
-  for (const std::int64_t row : rows)
-    for (std::int64_t j = 0; j < width; ++j) *next++ = from.data()[row * width + j];
+  const auto count = static_cast<std::int64_t>(rows.size());
+  Array<T> out(context.device(), count * width);
+  context.ops<T>().gather_rows(context, from.data(), width, rows.data(), count, out.data());
   return out;
 }
 
 }  // namespace
 
 template <class T>
-KeptRows<T>::KeptRows(Device device, std::int64_t n_rows, std::int64_t n_columns)
-    : device_(device), n_rows_(n_rows), n_columns_(n_columns) {}
-
-template <class T>
-KeptRows<T>::KeptRows(const GlmData& data, Device device, const Centring& centring)
-    : device_(device),
+KeptRows<T>::KeptRows(const GlmData& data, const Context& context, const Centring& centring)
+    : context_(context),
       n_rows_(data.n_rows),
       n_columns_(data.n_columns),
-      x_(device, data.n_rows * data.n_columns),
-      y_(converted<T>(device, data.y)),
-      trials_(converted<T>(device, data.trials)),
-      weights_(converted<T>(device, data.weights)),
-      offset_(converted<T>(device, data.offset)) {
+      scale_(1),
+      x_(context.device(), data.n_rows * data.n_columns),
+      y_(uploaded<T>(context, data.y)),
+      trials_(uploaded<T>(context, data.trials)),
+      weights_(uploaded<T>(context, data.weights)),
+      offset_(uploaded<T>(context, data.offset)) {
   std::vector<std::int64_t> source;
   std::vector<double> centre;
   for (std::int64_t k = 0; k < n_columns_; ++k) {
     source.push_back(centring.source(k));
     centre.push_back(centring.centre(k));
   }
-  for (std::int64_t n = 0; n < n_rows_; ++n) {
-    const double* from = data.x.data() + n * n_columns_;
-    T* to = x_.data() + n * n_columns_;
-    for (std::size_t k = 0; k < source.size(); ++k) to[k] = static_cast<T>(from[source[k]] - centre[k]);
-  }
+  context.ops<T>().keep_rows(context, data.x.data(), n_rows_, n_columns_, source.data(), centre.data(), x_.data());
 }
 
 template <class T>
@@ -60,6 +53,7 @@ Rows<T> KeptRows<T>::rows(RowLikelihood likelihood) const {
           .trials = or_null(trials_),
           .weights = or_null(weights_),
           .offset = or_null(offset_),
+          .scale = scale_,
           .n_rows = n_rows_,
           .n_columns = n_columns_,
           .likelihood = likelihood};
@@ -75,18 +69,13 @@ KeptRows<T> KeptRows<T>::subsample(std::int64_t wanted, Key key) const {
     const std::uint64_t random = (std::uint64_t{words.word[1]} << 32) | words.word[0];
     chosen.push_back(begin + static_cast<std::int64_t>(random % static_cast<std::uint64_t>(end - begin)));
   }
-  KeptRows out(device_, wanted, n_columns_);
-  out.x_ = gathered(device_, x_, n_columns_, chosen);
-  out.y_ = gathered(device_, y_, 1, chosen);
-  out.trials_ = gathered(device_, trials_, 1, chosen);
-  out.offset_ = gathered(device_, offset_, 1, chosen);
-  out.weights_ = gathered(device_, weights_, 1, chosen);
-  if (out.weights_.size() == 0) {
-    out.weights_ = Array<T>(device_, wanted);
-    for (std::int64_t i = 0; i < wanted; ++i) out.weights_.data()[i] = 1;
-  }
-  const T scale = static_cast<T>(static_cast<double>(n_rows_) / static_cast<double>(wanted));
-  for (std::int64_t i = 0; i < wanted; ++i) out.weights_.data()[i] *= scale;
+  const double scale = static_cast<double>(n_rows_) / static_cast<double>(wanted);
+  KeptRows out(context_, wanted, n_columns_, scale_ * static_cast<T>(scale));
+  out.x_ = gathered(context_, x_, n_columns_, chosen);
+  out.y_ = gathered(context_, y_, 1, chosen);
+  out.trials_ = gathered(context_, trials_, 1, chosen);
+  out.weights_ = gathered(context_, weights_, 1, chosen);
+  out.offset_ = gathered(context_, offset_, 1, chosen);
   return out;
 }
 

@@ -35,7 +35,7 @@ RowOracle<T>::RowOracle(const GlmData& data, const Context& context, FamilyKind 
     : data_(data),
       context_(context),
       centring_(centring_for(data, family)),
-      kept_(data, context.device(), centring_) {}
+      kept_(data, context, centring_) {}
 
 template <class T>
 RowOracle<T>::RowOracle(const RowOracle& whole, KeptRows<T> kept)
@@ -55,24 +55,13 @@ GaussianPoint RowOracle<T>::start(FamilyKind family) {
   const Eigen::Index d = r.n_columns;
   const bool poisson = data_.recipe.likelihood == Likelihood::poisson;
   Array<T> c(context_.device(), r.n_rows), working(context_.device(), r.n_rows);
-  for (std::int64_t n = 0; n < r.n_rows; ++n) {
-    const T weight = r.weights != nullptr ? r.weights[n] : T(1);
-    const T trials = r.trials != nullptr ? r.trials[n] : T(1);
-    const T offset = r.offset != nullptr ? r.offset[n] : T(0);
-    const T curvature = weight * (poisson ? r.y[n] + T(0.5) : trials / T(4));
-    c.data()[n] = curvature;
-    working.data()[n] = poisson ? curvature * (std::log(r.y[n] + T(0.5)) - offset) : T(0);
-  }
+  context_.ops<T>().starting_curvature(context_, r, c.data(), working.data());
   const Eigen::VectorXd precision = prior_precisions(data_);
   GaussianPoint point{family, prior_locations(data_), {}};
   count_pass();
   if (family == FamilyKind::mean_field && d > kDenseCurvature) {
     Eigen::VectorXd diagonal = Eigen::VectorXd::Zero(d);
-    for (std::int64_t n = 0; n < r.n_rows; ++n)
-      for (Eigen::Index j = 0; j < d; ++j) {
-        const double x = static_cast<double>(r.x[n * d + j]);
-        diagonal[j] += static_cast<double>(c.data()[n]) * x * x;
-      }
+    context_.ops<T>().weighted_gram(context_, r, c.data(), nullptr, true, diagonal.data(), nullptr);
     Eigen::VectorXd by_model(d);
     for (Eigen::Index k = 0; k < d; ++k) by_model[centring_.source(k)] = diagonal[k];
     point.factor = (by_model + precision).cwiseMax(1e-12).cwiseSqrt().cwiseInverse();
@@ -80,7 +69,7 @@ GaussianPoint RowOracle<T>::start(FamilyKind family) {
   }
   RowMajor gram = RowMajor::Zero(d, d);
   Eigen::VectorXd moment = Eigen::VectorXd::Zero(d);
-  context_.ops<T>().weighted_gram(context_, r, c.data(), working.data(), gram.data(), moment.data());
+  context_.ops<T>().weighted_gram(context_, r, c.data(), working.data(), false, gram.data(), moment.data());
   Eigen::MatrixXd full = gram.template selfadjointView<Eigen::Lower>();
   Eigen::MatrixXd p = centring_.curvature_to_model(full);
   p.diagonal() += precision;
@@ -152,7 +141,7 @@ Eigen::VectorXd RowOracle<T>::solve_curvature(const GaussianPoint& point, const 
   const Eigen::VectorXd prior_curvature = prior.curvature.col(0).cwiseMax(0.0);
   if (d <= kDenseCurvature) {
     RowMajor gram = RowMajor::Zero(d, d);
-    context_.ops<T>().weighted_gram(context_, r, curvature_rows_.data(), nullptr, gram.data(), nullptr);
+    context_.ops<T>().weighted_gram(context_, r, curvature_rows_.data(), nullptr, false, gram.data(), nullptr);
     count_pass();
     const Eigen::MatrixXd full = gram.template selfadjointView<Eigen::Lower>();
     Eigen::MatrixXd p = centring_.curvature_to_model(full);

@@ -200,7 +200,9 @@ TYPED_TEST(OpsTest, GramMomentAndProductEqualPlainSums) {
       const Problem<T> p = make_problem<T>(RowLikelihood::bernoulli, n, d, 1, true);
       const auto size = static_cast<std::size_t>(d);
       std::vector<double> gram(size * size), moment(size), product(size);
-      this->ops(context).weighted_gram(context, p.rows, p.weights.data(), p.offset.data(), gram.data(), moment.data());
+      this->ops(context).weighted_gram(context, p.rows, p.weights.data(), p.offset.data(), false, gram.data(), moment.data());
+      std::vector<double> diagonal(size);
+      this->ops(context).weighted_gram(context, p.rows, p.weights.data(), nullptr, true, diagonal.data(), nullptr);
       this->ops(context).curvature_product(context, p.rows, p.weights.data(), p.mean.data(), product.data());
       std::vector<long double> gram0(size * size), moment0(size), product0(size);
       for (std::size_t r = 0; r < static_cast<std::size_t>(n); ++r) {
@@ -217,10 +219,73 @@ TYPED_TEST(OpsTest, GramMomentAndProductEqualPlainSums) {
       for (std::size_t i = 0; i < size; ++i) {
         EXPECT_NEAR(moment[i], static_cast<double>(moment0[i]), near);
         EXPECT_NEAR(product[i], static_cast<double>(product0[i]), near);
+        EXPECT_NEAR(diagonal[i], static_cast<double>(gram0[i * size + i]), near);
         for (std::size_t j = 0; j <= i; ++j)
           EXPECT_NEAR(gram[i * size + j], static_cast<double>(gram0[i * size + j]), near);
       }
     }
+}
+
+TYPED_TEST(OpsTest, ScaleMultipliesEveryWeight) {
+  using T = TypeParam;
+  const Context context({}, 1);
+  for (const bool extras : {true, false}) {
+    Problem<T> p = make_problem<T>(RowLikelihood::bernoulli, 70, 3, 0.4, extras);
+    RowSums once, scaled;
+    this->ops(context).expected_log_likelihood_full_rank(context, p.rows, p.mean.data(), p.factor.data(), once);
+    p.rows.scale = 4;  // a power of two: exact
+    this->ops(context).expected_log_likelihood_full_rank(context, p.rows, p.mean.data(), p.factor.data(), scaled);
+    EXPECT_EQ(scaled.value, 4 * once.value);
+  }
+}
+
+TYPED_TEST(OpsTest, RowsAreKeptAndGathered) {
+  using T = TypeParam;
+  const Context context({}, 3);
+  const std::int64_t n = 90000, d = 120;  // enough for threads
+  const std::vector<double> x = [&] {
+    std::vector<double> values(static_cast<std::size_t>(n * d));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i % 1009);
+    return values;
+  }();
+  std::vector<std::int64_t> source(static_cast<std::size_t>(d));
+  std::vector<double> centre(source.size());
+  for (std::size_t k = 0; k < source.size(); ++k) {
+    source[k] = static_cast<std::int64_t>((k + 7) % source.size());
+    centre[k] = 0.5 * static_cast<double>(k);
+  }
+  std::vector<T> kept(x.size());
+  this->ops(context).keep_rows(context, x.data(), n, d, source.data(), centre.data(), kept.data());
+  const std::vector<std::int64_t> rows = {89999, 0, 41, 41};
+  std::vector<T> out(4 * source.size());
+  this->ops(context).gather_rows(context, kept.data(), d, rows.data(), 4, out.data());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t k = 0; k < source.size(); ++k) {
+      const std::size_t row = static_cast<std::size_t>(rows[i] * d);
+      ASSERT_EQ(out[i * source.size() + k], static_cast<T>(x[row + static_cast<std::size_t>(source[k])] - centre[k]));
+    }
+}
+
+TYPED_TEST(OpsTest, StartingCurvatureIsItsDefinition) {
+  using T = TypeParam;
+  const Context context({}, 1);
+  for (const RowLikelihood likelihood : kLikelihoods) {
+    Problem<T> p = make_problem<T>(likelihood, 33, 2, 0.4, true);
+    p.rows.scale = 2;
+    std::vector<T> c(33), cr(33);
+    this->ops(context).starting_curvature(context, p.rows, c.data(), cr.data());
+    for (std::size_t i = 0; i < c.size(); ++i) {
+      const double y = p.y[i], w = 2.0 * p.weights[i];
+      const double expected_c = likelihood == RowLikelihood::bernoulli ? w * p.trials[i] / 4
+                                : likelihood == RowLikelihood::poisson ? w * (y + 0.5)
+                                                                       : w;
+      const double r = likelihood == RowLikelihood::bernoulli ? 0
+                       : likelihood == RowLikelihood::poisson ? std::log(y + 0.5) - p.offset[i]
+                                                              : y - p.offset[i];
+      EXPECT_NEAR(c[i], expected_c, 1e-5 * (1 + expected_c));
+      EXPECT_NEAR(cr[i], expected_c * r, 1e-5 * (1 + std::abs(expected_c * r)));
+    }
+  }
 }
 
 TYPED_TEST(OpsTest, LogLikelihoodOfDrawsIsTheExpectationWithoutSpread) {
