@@ -78,7 +78,7 @@ void expect_near(const Expectation<double>& got, const Exact& truth, double tole
 TEST(CoefficientPrior, CauchyIsAccurateForAnyRatioOfScales) {
   double worst = 0;
   for (double sd : {1e-6, 1e-3, 0.1, 0.5, 0.99, 1.01, 2.0, 10.0, 1e2, 1e3, 1e4}) {
-    for (double offset : {0.0, 0.3, 1.0, 3.0, 7.4, 7.6, 20.0, 300.0}) {
+    for (double offset : {0.0, 0.3, 1.0, 3.0, 5.0, 7.4, 7.6, 20.0, 300.0}) {
       for (double mean : {offset, offset * sd, -offset * sd}) {
         if (std::fabs(mean) > 400 && sd > 100) continue;  // the reference oscillates too fast
         const auto got = expected_log_prior(Prior::cauchy(0, 1), mean, sd);
@@ -273,6 +273,12 @@ TEST(PositivePrior, ExtremesAreFinite) {
       }
     }
   }
+}
+
+// A cauchy has one degree of freedom whatever its df field holds.
+TEST(CoefficientPrior, CauchyIgnoresDf) {
+  const Prior named{Prior::Kind::cauchy, 0, 0.5, 2};
+  EXPECT_EQ(expected_log_prior(named, 1, 2).value, expected_log_prior(Prior::student_t(1, 0.5, 2), 1, 2).value);
 }
 
 // A fit that has diverged asks for these; it must get an answer that it can reject.
