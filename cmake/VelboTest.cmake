@@ -55,7 +55,8 @@ function(velbo_test)
     ${target}
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
-    TEST_PREFIX "${arg_NAME}.")
+    TEST_PREFIX "${arg_NAME}."
+    NO_PRETTY_VALUES) # a parameter is shown by its name, not by the bytes of its value
   # The cases' properties, set by a script that CTest reads after the one above has found them: handed to
   # gtest_discover_tests(), lists of more than one label fall apart, in ways that differ between versions of CMake.
   set(script "${CMAKE_CURRENT_BINARY_DIR}/${target}_properties.cmake")
