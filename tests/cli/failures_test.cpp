@@ -108,6 +108,10 @@ TEST_F(Failures, ClosedStandardOutput) {
   EXPECT_NO_THROW((void)Posterior::load(out_));
   EXPECT_TRUE(Json::accept(read_bytes(json_)));
 
+  // With standard error closed, progress does not end up in the file that is opened first.
+  EXPECT_EQ(velbo(fit({"--json", json_, "--progress", "always"}), [] { ::close(STDERR_FILENO); }).status, 0);
+  EXPECT_TRUE(Json::accept(read_bytes(json_))) << read_bytes(json_);
+
   // A reader that leaves early: no message, no crash.
   const RunResult pipe = velbo({"sample", out_, "--draws", "1000000"}, [] {
     int ends[2];

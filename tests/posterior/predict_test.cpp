@@ -153,6 +153,17 @@ TEST(PredictStatistical, AgreesWithBruteForce) {
     }
 }
 
+// Where eta and log sigma move together the distribution is skewed: as above, 12 z-scores.
+TEST(PredictStatistical, SkewedByTheCorrelationOfMeanAndScale) {
+  const Posterior q = test::make_posterior(Likelihood::gaussian, FamilyKind::full_rank, {0.3, -0.8, -1},
+                                           {0.5, 0, 0, 0.1, 0.4, 0, 0.5, 0.3, 0.05});
+  const PredictOptions options = {.kind = PredictionKind::outcome};
+  const std::vector<double> x = {0.7};
+  const Row p = row(q.predict(matrix(x, 1), {}, {}, options), 0);
+  EXPECT_GT(p.upper - p.mean, 1.2 * (p.mean - p.lower));
+  expect_agreement(p, draw(q, 0, 1, 200'000).outcome, options.interval);
+}
+
 TEST(Predict, MeanFieldEqualsFullRankWithADiagonalFactor) {
   const Posterior narrow =
       test::make_posterior(Likelihood::gaussian, FamilyKind::mean_field, {1, 2, 0.1}, {0.1, 0.2, 0.3});
