@@ -36,24 +36,25 @@ VELBO_EXPORT std::string_view name(Verdict verdict) noexcept;
 // Where a running fit is; given to the progress callback after every step.
 struct StepReport {
   std::int64_t step = 0;
-  double elbo = 0;      // of the last evaluated point; NaN before there is one
-  double error_sd = 0;  // estimated distance to the optimum, in posterior standard deviations; infinity before it is known
-  double seconds = 0;   // since the fit started
+  double elbo = 0;  // of the last evaluated point; NaN before there is one
+  double error_sd =
+      0;  // estimated distance to the optimum, in posterior standard deviations; infinity before it is known
+  double seconds = 0;      // since the fit started
   std::string_view stage;  // e.g. "1 % of the rows", "all rows"
   double progress = 0;     // 0 .. 1 on the way to the tolerance, for a bar; an estimate
 };
 
 struct FitOptions {
   EngineKind engine = EngineKind::automatic;
-  FamilyKind family = FamilyKind::automatic;  // full rank up to 1,000 latents, mean field beyond
-  double tolerance = 0.02;                    // in posterior standard deviations, > 0
-  std::int64_t max_steps = 1000;              // >= 1
-  double max_seconds = std::numeric_limits<double>::infinity();
-  std::optional<Device> device = {};          // empty: auto
-  int threads = 0;  // 0: all; results do not depend on it
+  FamilyKind family = FamilyKind::automatic;                     // full rank up to 1,000 latents, mean field beyond
+  double tolerance = 0.02;                                       // in posterior standard deviations, > 0
+  std::int64_t max_steps = 1000;                                 // >= 1
+  double max_seconds = std::numeric_limits<double>::infinity();  // looked at between steps; not the diagnosis
+  std::optional<Device> device = {};                             // empty: auto
+  int threads = 0;                                               // 0: all; results do not depend on it
   Scalar scalar = Scalar::automatic;  // float, but double where float would lose the data's digits
   std::uint64_t seed = 1;
-  std::int64_t diagnostic_draws = 0;  // iid draws behind k_hat and the corrected moments; 0: 1,000 to 100,000, by cost
+  std::int64_t diagnostic_draws = 0;   // iid draws behind k_hat and the corrected moments; 0: up to 100,000, by cost
   std::optional<Posterior> init = {};  // warm start: an earlier fit of a model with the same latents
   // Called after every step; false ends the fit with Status::interrupted, and what has been fitted is returned.
   std::function<bool(const StepReport&)> progress = {};
@@ -84,7 +85,8 @@ struct VELBO_EXPORT Summary {
     Status status = Status::diverged;
     std::string message;
     std::int64_t steps = 0, gradient_evaluations = 0, rows_read = 0, rejected_steps = 0;
-    double full_passes = 0;  // rows_read / n_rows, of the fit; the diagnosis is not counted
+    double full_passes = 0;  // rows_read / n_rows, of the fit; the diagnosis, whose first pass gives the
+                             // final ELBO and checks the last step, is not counted
     struct Seconds {
       double read = 0, fit = 0, diagnose = 0, total = 0;
     } seconds;

@@ -1,22 +1,33 @@
 // backend/context.cpp - picks the table of operations of a device.
 #include "velbo/context.h"
 
-#include <string>
 #include <algorithm>
+#include <string>
 #include <thread>
 
 #include "backend/ops.h"
+#include "cpu/isa.h"
 #include "velbo/error.h"
 
 namespace velbo {
+namespace {
+
+constexpr int kMostThreads = 1024;  // rows are cut into 64 chunks
+
+}  // namespace
 
 Context::Context(Device device, int threads) : device_(device), threads_(threads) {
   if (threads < 0)
-    throw Error(ErrorCode::argument, "threads is " + std::to_string(threads) + ", expected 0 (all) or a positive number");
+    throw Error(ErrorCode::argument,
+                "threads is " + std::to_string(threads) + ", expected 0 (all) or a positive number");
+  if (threads > kMostThreads)
+    throw Error(ErrorCode::argument,
+                "threads is " + std::to_string(threads) + ", expected at most " + std::to_string(kMostThreads));
   require_usable(device);
+  internal::require_isa();
   if (device.kind == DeviceKind::cuda)
-    throw Error(ErrorCode::device, to_string(device) +
-                                       ": this version has no operations for CUDA devices yet; use the cpu");
+    throw Error(ErrorCode::device,
+                to_string(device) + ": this version has no operations for CUDA devices yet; use the cpu");
   if (threads_ == 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 

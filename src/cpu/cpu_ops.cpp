@@ -25,9 +25,9 @@ const RowKernels<T>& kernels() {
 template <class T>
 struct Scratch {
   explicit Scratch(std::int64_t size)
-      : data(static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T), std::align_val_t{64}))) {}
+      : data(static_cast<T*>(::operator new (static_cast<std::size_t>(size) * sizeof(T), std::align_val_t{64}))) {}
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   std::unique_ptr<T[], Free> data;
 };
@@ -73,7 +73,8 @@ std::vector<double> sum_over_rows(const Context& context, std::int64_t n_rows, s
 // The factor as the kernels read it: blocks of columns, and for each the first row that is not zero.
 template <class T>
 struct FactorBlocks {
-  FactorBlocks(const double* factor, std::int64_t d) : first_row(static_cast<std::size_t>(padded_columns(d) / kColumnBlock)) {
+  FactorBlocks(const double* factor, std::int64_t d)
+      : first_row(static_cast<std::size_t>(padded_columns(d) / kColumnBlock)) {
     const std::int64_t padded = padded_columns(d);
     blocks.assign(static_cast<std::size_t>(padded * padded), T(0));
     for (std::int64_t b = 0; b < padded / kColumnBlock; ++b) {
@@ -108,7 +109,8 @@ void copy_gram(const double* padded_gram, std::int64_t d, double* gram) {
 template <class Piece>
 void for_rows(const Context& context, std::int64_t n_rows, std::int64_t width, const Piece& piece) {
   const std::int64_t rows = std::max<std::int64_t>(1, 131072 / std::max<std::int64_t>(width, 1));
-  const int threads = static_cast<double>(n_rows) * static_cast<double>(width) < kOperationsWorthThreads ? 1 : context.threads();
+  const int threads =
+      static_cast<double>(n_rows) * static_cast<double>(width) < kOperationsWorthThreads ? 1 : context.threads();
   parallel_for((n_rows + rows - 1) / rows, threads,
                [&](std::int64_t i, int) { piece(i * rows, std::min(n_rows, (i + 1) * rows)); });
 }
@@ -232,19 +234,19 @@ void weighted_gram(const Context& context, const Rows<T>& rows, const T* c, cons
   const std::int64_t padded = padded_columns(d);
   const std::int64_t n_gram = gram == nullptr ? 0 : diagonal ? d : padded * padded;
   const std::int64_t n_moment = moment != nullptr && r != nullptr ? d : 0;
-  const auto total = sum_over_rows<T>(
-      context, rows.n_rows, d, n_gram + n_moment, static_cast<double>(d * d) * static_cast<double>(rows.n_rows),
-      [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
-        kernels<T>().gram({.rows = &rows,
-                           .begin = begin,
-                           .end = end,
-                           .c = c,
-                           .r = r,
-                           .diagonal = diagonal,
-                           .gram = n_gram > 0 ? out : nullptr,
-                           .moment = n_moment > 0 ? out + n_gram : nullptr},
-                          scratch);
-      });
+  const auto total = sum_over_rows<T>(context, rows.n_rows, d, n_gram + n_moment,
+                                      static_cast<double>(d * d) * static_cast<double>(rows.n_rows),
+                                      [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
+                                        kernels<T>().gram({.rows = &rows,
+                                                           .begin = begin,
+                                                           .end = end,
+                                                           .c = c,
+                                                           .r = r,
+                                                           .diagonal = diagonal,
+                                                           .gram = n_gram > 0 ? out : nullptr,
+                                                           .moment = n_moment > 0 ? out + n_gram : nullptr},
+                                                          scratch);
+                                      });
   if (n_gram > 0 && diagonal) std::copy_n(total.data(), d, gram);
   if (n_gram > 0 && !diagonal) copy_gram(total.data(), d, gram);
   if (n_moment > 0) std::copy_n(total.data() + n_gram, d, moment);
@@ -257,7 +259,8 @@ void curvature_product(const Context& context, const Rows<T>& rows, const T* c, 
   const auto total = sum_over_rows<T>(
       context, rows.n_rows, d, d, 4.0 * static_cast<double>(d) * static_cast<double>(rows.n_rows),
       [&](std::int64_t begin, std::int64_t end, double* sums, T* scratch) {
-        kernels<T>().product({.rows = &rows, .begin = begin, .end = end, .c = c, .v = v_t.data(), .out = sums}, scratch);
+        kernels<T>().product({.rows = &rows, .begin = begin, .end = end, .c = c, .v = v_t.data(), .out = sums},
+                             scratch);
       });
   std::copy_n(total.data(), d, out);
 }

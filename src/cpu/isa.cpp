@@ -33,11 +33,17 @@ const IsaTable& isa() {
     if (wanted == nullptr || *wanted == '\0') return *tables.table[0];
     for (int i = 0; i < tables.count; ++i)
       if (tables.table[i]->name == wanted) return *tables.table[i];
-    throw Error(ErrorCode::argument, std::string("VELBO_CPU_ISA is \"") + wanted +
-                                         "\", expected an instruction set that this processor runs, at best " +
-                                         std::string(tables.table[0]->name));
+    return *tables.table[0];  // require_isa() complains; random numbers are the same on all of them
   }();
   return chosen;
+}
+
+void require_isa() {
+  const char* wanted = std::getenv("VELBO_CPU_ISA");
+  if (wanted != nullptr && *wanted != '\0' && isa().name != wanted)
+    throw Error(ErrorCode::argument, std::string("VELBO_CPU_ISA is \"") + wanted +
+                                         "\", expected an instruction set that this processor runs, at best " +
+                                         std::string(runnable_isa_tables().table[0]->name));
 }
 
 }  // namespace velbo::internal

@@ -96,8 +96,10 @@ std::int64_t scratch_size(std::int64_t d) {
 }
 
 // The best table that this processor can run, or the one that the environment variable VELBO_CPU_ISA names (v1, v3, v4;
-// for tests and for reproducing another machine's bits).  Throws Error(argument) when that one cannot run here.
+// for tests and comparisons; read once).
 const IsaTable& isa();
+// Throws Error(argument) when the one that VELBO_CPU_ISA names cannot run here.
+void require_isa();
 // Every table that this processor can run, best first.
 struct IsaTables {
   const IsaTable* table[3];

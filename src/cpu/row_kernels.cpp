@@ -142,12 +142,16 @@ void normals(std::uint64_t key, std::uint32_t step, std::uint32_t draw, std::uin
 const IsaTable& VELBO_JOIN(isa_table_, VELBO_ISA)();  // declared where it is called, in isa.cpp
 
 const IsaTable& VELBO_JOIN(isa_table_, VELBO_ISA)() {
-  static constexpr IsaTable table{
-      .name = VELBO_STRING(VELBO_ISA),
-      .normals = normals,
-      .rows_float = {.expectation = expectation<float>, .gram = gram<float>, .product = product<float>, .draws = draws<float>},
-      .rows_double = {
-          .expectation = expectation<double>, .gram = gram<double>, .product = product<double>, .draws = draws<double>}};
+  static constexpr IsaTable table{.name = VELBO_STRING(VELBO_ISA),
+                                  .normals = normals,
+                                  .rows_float = {.expectation = expectation<float>,
+                                                 .gram = gram<float>,
+                                                 .product = product<float>,
+                                                 .draws = draws<float>},
+                                  .rows_double = {.expectation = expectation<double>,
+                                                  .gram = gram<double>,
+                                                  .product = product<double>,
+                                                  .draws = draws<double>}};
   return table;
 }
 

@@ -43,7 +43,7 @@ VELBO_HD T root(T x) {
 // softplus(m) = softplus(-m) + m.
 template <LogisticRule R, class T>
 void bernoulli_rows(const RowTerms<T>& t) {
-VELBO_ROWS_INDEPENDENT
+  VELBO_ROWS_INDEPENDENT
   for (std::int64_t r = 0; r < t.used; ++r) {
     const T m = t.m[r];
     const T a = abs_of(m);
@@ -67,7 +67,7 @@ void expected_terms(RowLikelihood likelihood, const RowTerms<T>& t) {
   switch (likelihood) {
     case RowLikelihood::bernoulli: {
       T least = t.s[0], most = t.s[0];
-VELBO_ROWS_INDEPENDENT
+      VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
         least = t.s[r] < least ? t.s[r] : least;
         most = t.s[r] > most ? t.s[r] : most;
@@ -76,7 +76,7 @@ VELBO_ROWS_INDEPENDENT
       return;
     }
     case RowLikelihood::poisson:
-VELBO_ROWS_INDEPENDENT
+      VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
         const Expectation<T> e = poisson_expectation(t.y[r], T(0), t.m[r], t.s[r]);
         t.value[r] = t.weights[r] * e.value;
@@ -85,7 +85,7 @@ VELBO_ROWS_INDEPENDENT
       }
       return;
     case RowLikelihood::unit_gaussian:
-VELBO_ROWS_INDEPENDENT
+      VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
         const T residual = t.y[r] - t.m[r];
         t.value[r] = T(-0.5) * t.weights[r] * (residual * residual + t.s[r]);
@@ -101,21 +101,20 @@ template <class T>
 void row_log_likelihood(RowLikelihood likelihood, const RowTerms<T>& t) {
   switch (likelihood) {
     case RowLikelihood::bernoulli:
-VELBO_ROWS_INDEPENDENT
+      VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
         const T m = t.m[r];
         const T softplus = logistic(-abs_of(m)).softplus;
-        t.value[r] = -t.weights[r] * (t.y[r] * (softplus + max_of(-m, T(0))) +
-                                      (t.trials[r] - t.y[r]) * (softplus + max_of(m, T(0))));
+        t.value[r] = -t.weights[r] *
+                     (t.y[r] * (softplus + max_of(-m, T(0))) + (t.trials[r] - t.y[r]) * (softplus + max_of(m, T(0))));
       }
       return;
     case RowLikelihood::poisson:
-VELBO_ROWS_INDEPENDENT
-      for (std::int64_t r = 0; r < t.used; ++r)
-        t.value[r] = t.weights[r] * (t.y[r] * t.m[r] - exp_any(t.m[r]));
+      VELBO_ROWS_INDEPENDENT
+      for (std::int64_t r = 0; r < t.used; ++r) t.value[r] = t.weights[r] * (t.y[r] * t.m[r] - exp_any(t.m[r]));
       return;
     case RowLikelihood::unit_gaussian:
-VELBO_ROWS_INDEPENDENT
+      VELBO_ROWS_INDEPENDENT
       for (std::int64_t r = 0; r < t.used; ++r) {
         const T residual = t.y[r] - t.m[r];
         t.value[r] = T(-0.5) * t.weights[r] * residual * residual;

@@ -40,14 +40,14 @@ void add_product(const T* x, const T* coefficient, std::int64_t d, std::int64_t 
   constexpr int n = Lanes<T>::count;
   for (std::int64_t r = 0; r < used; r += 4 * n) {  // four vectors at a time: a tile is a multiple of 64 rows
     Vector<T> sum[4];
-VELBO_UNROLL_4
+    VELBO_UNROLL_4
     for (int k = 0; k < 4; ++k) sum[k] = load(out + r + k * n);
     for (std::int64_t j = 0; j < d; ++j) {
       const Vector<T> b = broadcast(coefficient[j]);
-VELBO_UNROLL_4
+      VELBO_UNROLL_4
       for (int k = 0; k < 4; ++k) sum[k] += b * load(x + j * tile + r + k * n);
     }
-VELBO_UNROLL_4
+    VELBO_UNROLL_4
     for (int k = 0; k < 4; ++k) store(out + r + k * n, sum[k]);
   }
 }
@@ -77,19 +77,19 @@ void add_factor_squares(const T* x, const T* blocks, const std::int32_t* first_r
       Vector<T> v[kBlock][wide] = {};
       for (std::int64_t j = first_row[b]; j < padded; ++j) {
         Vector<T> xs[wide];
-VELBO_UNROLL_4
+        VELBO_UNROLL_4
         for (int k = 0; k < wide; ++k) xs[k] = load(x + j * tile + r + k * n);
-VELBO_UNROLL_4
+        VELBO_UNROLL_4
         for (int i = 0; i < kBlock; ++i) {
           const Vector<T> l = broadcast(block[j * kBlock + i]);
-VELBO_UNROLL_4
+          VELBO_UNROLL_4
           for (int k = 0; k < wide; ++k) v[i][k] += l * xs[k];
         }
       }
-VELBO_UNROLL_4
+      VELBO_UNROLL_4
       for (int k = 0; k < wide; ++k) {
         Vector<T> sum = load(out + r + k * n);
-VELBO_UNROLL_4
+        VELBO_UNROLL_4
         for (int i = 0; i < kBlock; ++i) sum += v[i][k] * v[i][k];
         store(out + r + k * n, sum);
       }
@@ -103,9 +103,8 @@ void add_moment(const T* x, const T* value, std::int64_t d, std::int64_t tile, s
   constexpr int n = Lanes<T>::count;
   for (std::int64_t j = 0; j < d; ++j) {
     Vector<T> sum[4] = {};
-    for (std::int64_t r = 0; r < used; r += 4 * n)
-VELBO_UNROLL_4
-      for (int k = 0; k < 4; ++k) sum[k] += load(x + j * tile + r + k * n) * load(value + r + k * n);
+    for (std::int64_t r = 0; r < used; r += 4 * n) VELBO_UNROLL_4
+    for (int k = 0; k < 4; ++k) sum[k] += load(x + j * tile + r + k * n) * load(value + r + k * n);
     gradient[j] += sum_of_lanes<T>((sum[0] + sum[1]) + (sum[2] + sum[3]));
   }
 }
@@ -117,12 +116,11 @@ void add_weighted_squares(const T* x, const T* c, std::int64_t d, std::int64_t t
   constexpr int n = Lanes<T>::count;
   for (std::int64_t j = 0; j < d; ++j) {
     Vector<T> sum[4] = {};
-    for (std::int64_t r = 0; r < used; r += 4 * n)
-VELBO_UNROLL_4
-      for (int k = 0; k < 4; ++k) {
-        const Vector<T> v = load(x + j * tile + r + k * n);
-        sum[k] += load(c + r + k * n) * v * v;
-      }
+    for (std::int64_t r = 0; r < used; r += 4 * n) VELBO_UNROLL_4
+    for (int k = 0; k < 4; ++k) {
+      const Vector<T> v = load(x + j * tile + r + k * n);
+      sum[k] += load(c + r + k * n) * v * v;
+    }
     diagonal[j] += sum_of_lanes<T>((sum[0] + sum[1]) + (sum[2] + sum[3]));
   }
 }
@@ -141,12 +139,12 @@ void add_gram(const T* x, const T* c, std::int64_t padded, std::int64_t tile, st
       for (std::int64_t r = 0; r < used; r += n) {
         const Vector<T> w = load(c + r);
         Vector<T> right[kBlock];
-VELBO_UNROLL_4
+        VELBO_UNROLL_4
         for (int j = 0; j < kBlock; ++j) right[j] = load(x + (j0 + j) * tile + r);
-VELBO_UNROLL_4
+        VELBO_UNROLL_4
         for (int i = 0; i < rows; ++i) {
           const Vector<T> left = w * load(x + (i0 + i) * tile + r);
-VELBO_UNROLL_4
+          VELBO_UNROLL_4
           for (int j = 0; j < kBlock; ++j) sum[i * kBlock + j] += left * right[j];
         }
       }

@@ -11,11 +11,12 @@ namespace velbo::internal {
 
 // Where an engine is.
 struct EngineReport {
-  double elbo = std::numeric_limits<double>::quiet_NaN();    // of the last evaluated point
+  double elbo = std::numeric_limits<double>::quiet_NaN();     // of the last evaluated point
   double error_sd = std::numeric_limits<double>::infinity();  // estimated distance of point() to the optimum
   bool on_all_data = false;  // false in warm-start stages, whose error says nothing about the answer
   bool diverged = false;
-  std::string message;  // why, where diverged
+  bool stalled = false;  // near the optimum, but rounding hides the rest of the way
+  std::string message;   // why, where diverged
   std::string stage;
   std::int64_t steps = 0, evaluations = 0, rejected_steps = 0, rows_read = 0;
 };
@@ -24,7 +25,7 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Up to n_steps steps; fewer when there is nothing left to do.
+  // n_steps steps; fewer when it diverges.
   virtual void advance(std::int64_t n_steps) = 0;
   // The exact ELBO of point(), which may step back to the last verified point where the last step made it worse (the
   // report then says so by its error_sd).

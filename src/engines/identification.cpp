@@ -21,9 +21,8 @@ constexpr double kPriorDecides = 0.01;
 std::string describe_direction(const Eigen::VectorXd& direction, const std::vector<std::string>& names) {
   std::vector<Eigen::Index> order(static_cast<std::size_t>(direction.size()));
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](Eigen::Index a, Eigen::Index b) {
-    return std::abs(direction[a]) > std::abs(direction[b]);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](Eigen::Index a, Eigen::Index b) { return std::abs(direction[a]) > std::abs(direction[b]); });
   const double largest = direction[order.front()];
   std::string text;
   int shown = 0;
@@ -39,8 +38,7 @@ std::string describe_direction(const Eigen::VectorXd& direction, const std::vect
 }
 
 std::string flat_direction(const Eigen::MatrixXd& curvature, const std::vector<std::string>& names) {
-  const Eigen::VectorXd scale =
-      curvature.diagonal().unaryExpr([](double c) { return c > 0 ? 1 / std::sqrt(c) : 1.0; });
+  const Eigen::VectorXd scale = curvature.diagonal().unaryExpr([](double c) { return c > 0 ? 1 / std::sqrt(c) : 1.0; });
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(
       Eigen::MatrixXd(scale.asDiagonal() * curvature * scale.asDiagonal()));
   if (!(std::abs(eigen.eigenvalues()[0]) < kNoise)) return {};

@@ -20,9 +20,11 @@ constexpr std::int64_t kRowsPerColumn = 20;
 // A subsample of 1 % (10 %) is itself some 10 (3) posterior sds off: more accuracy there is wasted.
 constexpr double kEnoughInSample = 0.3;
 constexpr int kHalvings = 40;
+// Within this many posterior sds of the optimum a line search may fail for rounding alone.
+constexpr double kRoundingFloor = 0.1;
 constexpr double kFarFromReference = 3;  // posterior sds, or e-folds of an sd
 // A coefficient without a prior whose sd has grown this much since the start follows a likelihood that rises for ever.
-constexpr double kRunaway = 1e4;
+constexpr double kRunaway = 1e3;
 
 constexpr int kMixingWindow = 6;
 
@@ -31,13 +33,15 @@ constexpr int kMixingWindow = 6;
 // Steps that shrink at a constant rate have rate / (1 - rate) of the last one still to come.  A single ratio flatters,
 // since mean and covariance take turns at being off, so the worse of one- and two-step ratios counts, twofold.
 //
-// With many rows a pass is worth saving, and that constant rate, about D/N, is small: there two distances are enough.
+// `least` distances are asked for.  With many rows a pass is worth saving, and that constant rate, about D/N, is small:
+// there two are enough.
 // Means then converge quadratically, at a constant that the distances give; and moving them changes the sds' targets (by
 // `coupling` per sd moved), which move the means in turn, each of D sds a little.
-double remaining_after(const std::vector<Distance>& distances, std::int64_t dimension, bool many_rows) {
+double remaining_after(const std::vector<Distance>& distances, std::int64_t dimension, std::size_t least) {
   const std::size_t n = distances.size();
-  if (n < (many_rows ? 2U : 3U)) return std::numeric_limits<double>::infinity();
+  if (n < least) return std::numeric_limits<double>::infinity();
   const Distance& last = distances.back();
+  if (last.largest() == 0) return 0;
   const Distance& before = distances[n - 2];
   if (n == 2) {
     const double coupling = last.sds / before.means;
@@ -70,8 +74,16 @@ NewtonEngine::NewtonEngine(const GlmData& data, std::unique_ptr<ExpectedLogJoint
   report_.stage = stages_.front().name;
   report_.on_all_data = stages_.size() == 1;
   point_ = init ? *init : current_oracle().start(family);
-  start_sd_ = point_.sd();
   reference_ = point_;
+  const auto has = [&](auto&& what) { return std::any_of(data_.priors.begin(), data_.priors.end(), what); };
+  some_flat_ = has([](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; });
+  const bool heavy_tails = has([](const NamedPrior& p) {
+    return p.prior.kind != Prior::Kind::flat && p.prior.kind != Prior::Kind::normal &&
+           p.prior.kind != Prior::Kind::exponential && p.prior.kind != Prior::Kind::half_normal;
+  });
+  least_distances_ = (n >= kRowsWorthSampling ? 2U : 3U) + (heavy_tails ? 1U : 0U);
+  // What the data could say at best, to compare with: an earlier fit or a part of the rows says something else.
+  if (some_flat_) start_sd_ = oracle_->start(family).sd();
 }
 
 ExpectedLogJointOracle& NewtonEngine::current_oracle() {
@@ -81,8 +93,8 @@ ExpectedLogJointOracle& NewtonEngine::current_oracle() {
 ExpectedLogJoint NewtonEngine::evaluate_at(const GaussianPoint& point) {
   ExpectedLogJoint out = current_oracle().evaluate(point, true);
   ++report_.evaluations;
-  report_.rows_read = oracle_->rows_read() + rows_read_in_samples_ +
-                      (stages_[stage_].sample ? stages_[stage_].sample->rows_read() : 0);
+  report_.rows_read =
+      oracle_->rows_read() + rows_read_in_samples_ + (stages_[stage_].sample ? stages_[stage_].sample->rows_read() : 0);
   return out;
 }
 
@@ -96,13 +108,12 @@ void NewtonEngine::step() {
     expected_ = evaluate_at(point_);
     if (!expected_->is_finite()) return diverge("the log joint is not finite at the start");
     if (steps_in_stage_ == 0 && point_.family == FamilyKind::full_rank) {
-      const bool some_flat = std::any_of(data_.priors.begin(), data_.priors.end(),
-                                         [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; });
-      const std::string flat = some_flat ? flat_direction(expected_->curvature, data_.recipe.names) : std::string();
+      const std::string flat = some_flat_ ? flat_direction(expected_->curvature, data_.recipe.names) : std::string();
       if (!flat.empty())
-        return diverge(fmt::format("there is no posterior: neither the data nor a prior says anything about {}; give the "
-                                   "coefficients a proper prior",
-                                   flat));
+        return diverge(
+            fmt::format("there is no posterior: neither the data nor a prior says anything about {}; give the "
+                        "coefficients a proper prior",
+                        flat));
     }
   }
   report_.elbo = expected_->value + point_.entropy();
@@ -122,19 +133,26 @@ void NewtonEngine::step() {
       reference_ = point_;
       mixing_.restart();
     }
+    const Distance plain = distance_in_sds(point_, *candidate);
     const Eigen::VectorXd proposal =
         mixing_.propose(coordinates(reference_, point_), coordinates(reference_, *candidate));
     const GaussianPoint mixed = point_at(reference_, proposal);
     if (mixed.mean.allFinite() && mixed.factor.allFinite()) candidate = mixed;
-    distances_.push_back(distance_in_sds(point_, *candidate));
-    const double remaining = remaining_after(distances_, point_.dimension(), oracle_->n_rows() >= kRowsWorthSampling);
+    // The mixed proposal may lie next to this point by accident, the plain one because steps are slow: the farther counts.
+    const Distance to_mixed = distance_in_sds(point_, *candidate);
+    distances_.push_back({std::max(plain.means, to_mixed.means), std::max(plain.sds, to_mixed.sds)});
+    const double remaining = remaining_after(distances_, point_.dimension(), least_distances_);
     if (remaining <= stages_[stage_].enough) {
       // Near enough for a last step without a pass over the rows.
       verified_point_ = std::exchange(point_, *candidate);
       verified_expected_ = std::exchange(expected_, std::nullopt);
       verified_distance_ = distances_.back().largest();
       report_.error_sd = last_stage ? remaining : std::numeric_limits<double>::infinity();
-      if (!last_stage) next_stage();
+      if (!last_stage) {
+        next_stage();
+      } else {
+        check_drift();
+      }
       return;
     }
     // Not known to be within the tolerance, however short the step.
@@ -170,6 +188,12 @@ void NewtonEngine::line_search(const GaussianUpdate& update) {
       return;
     }
   }
+  if (!distances_.empty() && distances_.back().largest() < kRoundingFloor) {
+    // Rounding of the ELBO decides here: this point is as good as can be told.
+    report_.error_sd = distances_.back().largest();
+    report_.stalled = true;
+    return;
+  }
   diverge("no step along the natural gradient raises the ELBO");
 }
 
@@ -189,6 +213,7 @@ void NewtonEngine::next_stage() {
 }
 
 void NewtonEngine::check_drift() {
+  if (!some_flat_) return;
   const Eigen::VectorXd sd = point_.sd();
   for (Eigen::Index i = 0; i < data_.recipe.n_coefficients(); ++i) {
     if (data_.priors[static_cast<std::size_t>(i)].prior.kind != Prior::Kind::flat) continue;
@@ -196,9 +221,10 @@ void NewtonEngine::check_drift() {
     const Eigen::VectorXd drift = point_.family == FamilyKind::full_rank
                                       ? Eigen::VectorXd(point_.factor * point_.factor.row(i).transpose())
                                       : Eigen::VectorXd(Eigen::VectorXd::Unit(point_.dimension(), i));
-    return diverge(fmt::format("the likelihood keeps rising along {} and its prior is flat: there is no posterior "
-                               "(are the outcomes separated?); give the coefficients a proper prior",
-                               describe_direction(drift, data_.recipe.names)));
+    return diverge(
+        fmt::format("the likelihood keeps rising along {} and its prior is flat: there is no posterior "
+                    "(are the outcomes separated?); give the coefficients a proper prior",
+                    describe_direction(drift, data_.recipe.names)));
   }
 }
 
@@ -236,19 +262,26 @@ double NewtonEngine::evaluate() {
 
 std::vector<std::string> NewtonEngine::findings() {
   const auto& expected = expected_ ? expected_ : verified_expected_;
-  if (!expected || point_.family != FamilyKind::full_rank || report_.diverged) return {};
+  if (!expected || !report_.on_all_data || point_.family != FamilyKind::full_rank || report_.diverged) return {};
   const Eigen::Index n_coefficients = data_.recipe.n_coefficients();
   ExpectedLogJoint prior;
   prior.gradient = Eigen::VectorXd::Zero(point_.dimension());
   prior.curvature = Eigen::MatrixXd::Zero(point_.dimension(), 1);
   add_expected_prior(data_, point_, true, prior);
   std::vector<std::string> out;
+  for (Eigen::Index i = 0; i < n_coefficients; ++i)
+    if (prior.curvature(i, 0) < 0)
+      out.push_back(
+          fmt::format("the prior of {} pulls elsewhere than the data, and its tails are heavy: the posterior may have "
+                      "several modes, of which this is one",
+                      data_.recipe.names[static_cast<std::size_t>(i)]));
   for (const std::string& direction :
        prior_dominated_directions(expected->curvature.topLeftCorner(n_coefficients, n_coefficients),
                                   prior.curvature.col(0).head(n_coefficients), data_.recipe.names))
-    out.push_back(fmt::format("the data say next to nothing about {}: there the prior decides (collinear or constant "
-                              "columns, more columns than rows, or separated outcomes)",
-                              direction));
+    out.push_back(
+        fmt::format("the data say next to nothing about {}: there the prior decides (collinear or constant "
+                    "columns, more columns than rows, or separated outcomes)",
+                    direction));
   return out;
 }
 

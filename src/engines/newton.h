@@ -58,9 +58,11 @@ class NewtonEngine final : public Engine {
   std::int64_t steps_in_stage_ = 0;
   GaussianPoint point_;
   std::optional<ExpectedLogJoint> expected_;  // at point_; empty after a step without a pass
-  Eigen::VectorXd start_sd_;
+  bool some_flat_ = false;                    // priors
+  Eigen::VectorXd start_sd_;                  // of a start on all rows; where some prior is flat
+  std::size_t least_distances_ = 3;           // before the remaining error can be told
   AndersonMixing mixing_;
-  GaussianPoint reference_;         // whose coordinates mixing works in
+  GaussianPoint reference_;          // whose coordinates mixing works in
   std::vector<Distance> distances_;  // to the estimated optimum, of the points of this stage, oldest first
   // The last point whose expectations are known, behind an unverified step.
   std::optional<GaussianPoint> verified_point_;

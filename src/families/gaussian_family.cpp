@@ -127,8 +127,7 @@ void GaussianFamily::sample(std::span<const double> lambda, std::span<const doub
     }
 }
 
-void GaussianFamily::log_prob(std::span<const double> lambda, std::span<const double> z,
-                              std::span<double> out) const {
+void GaussianFamily::log_prob(std::span<const double> lambda, std::span<const double> z, std::span<double> out) const {
   const std::int64_t d = dimension_;
   const std::int64_t n = draws_in("z", z.size(), d);
   expect_size("out", out.size(), n);
@@ -162,8 +161,7 @@ double GaussianFamily::entropy(std::span<const double> lambda) const {
 }
 
 void GaussianFamily::pullback(std::span<const double> lambda, std::span<const double> eps,
-                              std::span<const double> grad_z, double entropy_weight,
-                              std::span<double> gradient) const {
+                              std::span<const double> grad_z, double entropy_weight, std::span<double> gradient) const {
   const std::int64_t d = dimension_;
   const std::int64_t n = draws_in("eps", eps.size(), d);
   expect_size("grad_z", grad_z.size(), n * d);

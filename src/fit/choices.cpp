@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 
@@ -17,6 +18,10 @@ constexpr std::int64_t kFullRankLatents = 1000;
 constexpr double kFarFromZero = 1000;
 // A row of count y adds about y log y to the log likelihood, of which float keeps 7 digits.
 constexpr double kLargeCount = 1000;
+constexpr double kLargeOffset = 1000;
+constexpr double kFloatRange = 1e15;  // squares and their sums stay within 1e38
+// Float rows perturb a correlation matrix by about 1e-7 an element.
+constexpr double kCollinear = 1e-5;
 
 void check(const FitOptions& options) {
   const auto refuse = [](const char* option, double value, const char* expected) {
@@ -30,13 +35,47 @@ void check(const FitOptions& options) {
     refuse("diagnostic_draws", static_cast<double>(options.diagnostic_draws), "0 (chosen by cost) or at least 100");
 }
 
+// Smallest eigenvalue of the columns' correlation matrix, from some of the rows.
+double least_correlation_eigenvalue(const GlmData& data) {
+  const auto d = static_cast<Eigen::Index>(data.n_columns);
+  const std::int64_t rows = std::min<std::int64_t>(data.n_rows, std::max<std::int64_t>(2000, 4 * d));
+  const Eigen::Index skip = data.recipe.has_intercept ? 1 : 0;
+  if (d - skip < 2) return 1;
+  Eigen::MatrixXd some(rows, d - skip);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t n = data.n_rows * i / rows;  // spread over the file
+    for (Eigen::Index j = skip; j < d; ++j) {
+      const auto column = static_cast<std::size_t>(j);
+      const double sd = data.column_sd[column];
+      some(i, j - skip) = sd > 0 ? (data.x[static_cast<std::size_t>(n * d + j)] - data.column_mean[column]) / sd : 0;
+    }
+  }
+  const Eigen::VectorXd norms = some.colwise().norm().cwiseMax(1e-300);
+  some = some * norms.cwiseInverse().asDiagonal();
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(Eigen::MatrixXd(some.transpose() * some),
+                                                             Eigen::EigenvaluesOnly);
+  return eigen.eigenvalues()[0];
+}
+
 // Empty, or why float would lose digits that the data have.
 std::string why_not_float(const GlmData& data, FamilyKind family) {
   const auto beyond = [](const std::vector<double>& values) {
     return std::any_of(values.begin(), values.end(), [](double v) { return v > kLargeCount; });
   };
-  if (data.recipe.likelihood == Likelihood::gaussian) return "the Gaussian likelihood's sums of squares are taken in double";
-  if (beyond(data.y) || beyond(data.trials)) return "the log likelihood of counts above 1,000 needs more digits than float has";
+  if (data.recipe.likelihood == Likelihood::gaussian)
+    return "the Gaussian likelihood's sums of squares are taken in double";
+  if (beyond(data.y) || beyond(data.trials))
+    return "the log likelihood of counts above 1,000 needs more digits than float has";
+  for (std::size_t j = 0; j < data.column_sd.size(); ++j) {
+    const double size = std::max(std::abs(data.column_mean[j]), data.column_sd[j]);
+    if (size > kFloatRange || (data.column_sd[j] > 0 && data.column_sd[j] < 1 / kFloatRange))
+      return fmt::format("{} is of a size that float cannot square (mean {:.3g}, sd {:.3g})", data.recipe.names[j],
+                         data.column_mean[j], data.column_sd[j]);
+  }
+  if (std::any_of(data.offset.begin(), data.offset.end(), [](double v) { return std::abs(v) > kLargeOffset; }))
+    return "offsets above 1,000 leave float few digits for the rest of the predictor";
+  if (family == FamilyKind::full_rank && least_correlation_eigenvalue(data) < kCollinear)
+    return "columns are collinear, or nearly: rounding to float would hide it";
   // A full-rank fit with an intercept centres its columns first.
   if (family == FamilyKind::full_rank && data.recipe.has_intercept) return {};
   for (std::size_t j = data.recipe.has_intercept ? 1 : 0; j < data.column_mean.size(); ++j)
@@ -57,12 +96,13 @@ Choices choose(const GlmData& data, const FitOptions& options) {
     out.family_reason = "asked for";
   } else {
     out.family = d <= kFullRankLatents ? FamilyKind::full_rank : FamilyKind::mean_field;
-    out.family_reason = fmt::format("{} latents, {} {}", d, d <= kFullRankLatents ? "at most" : "more than",
-                                    kFullRankLatents);
+    out.family_reason =
+        fmt::format("{} latents, {} {}", d, d <= kFullRankLatents ? "at most" : "more than", kFullRankLatents);
   }
-  out.engine_reason = options.engine != EngineKind::automatic
-                          ? "asked for"
-                          : "the likelihood depends on one linear predictor a row, so the ELBO and its derivatives are exact";
+  out.engine_reason =
+      options.engine != EngineKind::automatic
+          ? "asked for"
+          : "the likelihood depends on one linear predictor a row, so the ELBO and its derivatives are exact";
   out.estimator = data.recipe.likelihood == Likelihood::bernoulli || data.recipe.likelihood == Likelihood::binomial
                       ? "quadrature"
                       : "closed_form";

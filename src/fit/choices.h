@@ -16,7 +16,7 @@ struct Choices {
   std::string engine_reason, family_reason, scalar_reason, device_reason;
 };
 
-// Throws Error(argument) for options that make no sense, Error(device) for a device that is not usable.
+// Throws Error(argument) for options that make no sense.
 Choices choose(const GlmData& data, const FitOptions& options);
 
 }  // namespace velbo::internal

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "backend/ops.h"
 #include "velbo/diagnostics.h"
@@ -14,19 +15,26 @@ namespace {
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// Floating-point operations that a diagnosis may take: a few tenths of a second on one core.
-constexpr double kOperations = 1e10;
+// Floating-point operations that a diagnosis may take: some tenths of a second on one core.
+constexpr double kOperations = 3e9;
 constexpr double kMostDraws = 100000, kLeastDraws = 4000;
 constexpr double kDrawElements = 2e7;  // 160 MB of draws
+// Beyond this many latents the difference estimator's dense expansion costs more than fewer draws on all rows.
+constexpr double kExpansionLatents = 1000, kLeastDrawsBeyond = 200;
 
 // Verdicts: below kGood the correction is small; up to the threshold (and within its error) importance sampling repairs.
 constexpr double kGoodKHat = 0.5;
 constexpr double kGoodError = 0.1, kUsableError = 0.5;  // posterior sds
 
+// k_hat is the shape of the weights' tail whatever its size: where the weights hardly differ, it describes noise.  Then q is
+// as good as the posterior for every use.
+bool weights_are_even(double ess, std::int64_t n_draws) { return ess > 0.995 * static_cast<double>(n_draws); }
+
 std::int64_t affordable_draws(double rows, double dimension) {
   const double a_draw = rows * (2 * dimension + 40) + 4 * dimension * dimension;
   const double most = std::min(kMostDraws, kDrawElements / dimension);
-  return static_cast<std::int64_t>(std::clamp(kOperations / a_draw, std::min(kLeastDraws, most), most));
+  const double least = dimension > kExpansionLatents ? kLeastDrawsBeyond : kLeastDraws;
+  return static_cast<std::int64_t>(std::clamp(kOperations / a_draw, std::min(least, most), most));
 }
 
 }  // namespace
@@ -35,9 +43,8 @@ Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, b
                    const Context& context, std::int64_t wanted_draws, Key key) {
   const Eigen::Index d = point.dimension();
   Diagnosis out;
-  out.n_draws = wanted_draws > 0
-                    ? wanted_draws
-                    : affordable_draws(static_cast<double>(oracle.n_rows()), static_cast<double>(d));
+  out.n_draws =
+      wanted_draws > 0 ? wanted_draws : affordable_draws(static_cast<double>(oracle.n_rows()), static_cast<double>(d));
   RowMajor draws(out.n_draws, d);
   context.ops<double>().normals(context, key, 0, 0, out.n_draws, d, draws.data());
   const double constant = 0.5 * static_cast<double>(d) - point.entropy();  // -D/2 log 2 pi - log |L|
@@ -48,7 +55,8 @@ Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, b
     draws = draws * point.factor.triangularView<Eigen::Lower>().transpose();
   }
   draws.rowwise() += point.mean.transpose();
-  const double row_draws = kOperations / static_cast<double>(2 * d + 40);
+  const double row_draws = static_cast<double>(d) > kExpansionLatents ? std::numeric_limits<double>::infinity()
+                                                                      : kOperations / static_cast<double>(2 * d + 40);
   const LogJointDraws log_p = oracle.log_joint(point, draws, row_draws, fold_in(key, 1));
   out.method = log_p.method;
   Eigen::VectorXd log_weights = log_p.value - log_q;
@@ -60,7 +68,7 @@ Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, b
   out.k_hat_se = psis_result.k_hat_se;
   out.ess = psis_result.ess;
   out.log_evidence = psis_result.log_mean_weight;
-  if (out.k_hat < khat_threshold(out.n_draws)) {
+  if (out.k_hat < khat_threshold(out.n_draws) || weights_are_even(out.ess, out.n_draws)) {
     if (last_is_scale) draws.col(d - 1) = draws.col(d - 1).array().exp();
     const WeightedMoments moments =
         weighted_moments({draws.data(), static_cast<std::size_t>(draws.size())}, psis_result.log_weights);
@@ -75,8 +83,9 @@ void judge(Summary& summary) {
   const Status status = summary.fit.status;
   const bool stopped_early = status != Status::converged;
   const double threshold = khat_threshold(quality.n_draws);
-  const bool k_good = quality.k_hat < kGoodKHat;
-  const bool k_usable = quality.k_hat - quality.k_hat_se < threshold;  // false for NaN
+  const bool even = weights_are_even(quality.ess, quality.n_draws);
+  const bool k_good = even || quality.k_hat < kGoodKHat;
+  const bool k_usable = even || quality.k_hat - quality.k_hat_se < threshold;  // false for NaN
   if (status == Status::diverged || !(quality.error_sd <= kUsableError) || !k_usable) {
     quality.verdict = Verdict::unreliable;
   } else {
@@ -91,11 +100,13 @@ void judge(Summary& summary) {
                                    status == Status::interrupted ? "run it to the end, or start from this one"
                                                                  : "allow more, or start from this fit"));
     if (!k_good && summary.fit.family == name(FamilyKind::mean_field)) {
-      advice.emplace_back("a mean-field family ignores correlations, so its sds are too small: fit the full_rank family "
-                          "(the means may be right all the same)");
+      advice.emplace_back(
+          "a mean-field family ignores correlations, so its sds are too small: fit the full_rank family "
+          "(the means may be right all the same)");
     } else if (!k_usable) {
-      advice.emplace_back("a Gaussian does not fit this posterior: transform the predictors or the outcome, give "
-                          "tighter priors, or use another method for this model");
+      advice.emplace_back(
+          "a Gaussian does not fit this posterior: transform the predictors or the outcome, give "
+          "tighter priors, or use another method for this model");
     } else if (!k_good) {
       advice.emplace_back(summary.parameters.empty() || std::isnan(summary.parameters[0].corrected_mean)
                               ? "the posterior is not quite Gaussian: treat tails with care"

@@ -17,9 +17,10 @@ struct Diagnosis {
 };
 
 // Pareto-smoothed importance sampling with iid draws from q (methods: Yao, Vehtari, Simpson and Gelman 2018, "Yes, but did
-// it work?").  wanted_draws = 0: 4,000 to 100,000, by what they cost.
-Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, bool last_is_scale, const Context& context,
-                   std::int64_t wanted_draws, Key key);
+// it work?").  wanted_draws = 0: 4,000 to 100,000 (fewer beyond 1,000
+// latents), by what they cost.
+Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, bool last_is_scale,
+                   const Context& context, std::int64_t wanted_draws, Key key);
 
 // The verdict and the advice from the status, k_hat and error_sd.
 void judge(Summary& summary);

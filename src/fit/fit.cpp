@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <cmath>
+#include <new>
+#include <system_error>
 
 #include "engines/newton.h"
 #include "fit/choices.h"
@@ -31,15 +33,16 @@ std::optional<GaussianPoint> initial_point(const GlmData& data, FamilyKind famil
   if (!options.init) return std::nullopt;
   const PosteriorState& state = options.init->state();
   if (state.recipe.names != data.recipe.names)
-    throw Error(ErrorCode::argument, fmt::format("the fit to start from has the parameters {}, expected {}",
-                                                 fmt::join(state.recipe.names, ", "), fmt::join(data.recipe.names, ", ")));
+    throw Error(ErrorCode::argument,
+                fmt::format("the fit to start from has the parameters {}, expected {}",
+                            fmt::join(state.recipe.names, ", "), fmt::join(data.recipe.names, ", ")));
   const Eigen::Index d = data.recipe.n_latents();
   GaussianPoint point{family, Eigen::VectorXd::Map(state.mean.data(), d), {}};
   using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const bool from_mean_field = state.family.kind() == FamilyKind::mean_field;
-  const Eigen::MatrixXd factor =
-      from_mean_field ? Eigen::MatrixXd(Eigen::VectorXd::Map(state.scale.data(), d).asDiagonal())
-                      : Eigen::MatrixXd(RowMajor::Map(state.scale.data(), d, d));
+  const Eigen::MatrixXd factor = from_mean_field
+                                     ? Eigen::MatrixXd(Eigen::VectorXd::Map(state.scale.data(), d).asDiagonal())
+                                     : Eigen::MatrixXd(RowMajor::Map(state.scale.data(), d, d));
   if (family == FamilyKind::mean_field) {
     point.factor = factor.rowwise().norm();
   } else {
@@ -77,13 +80,14 @@ Outcome run(Engine& engine, const FitOptions& options, const Stopwatch& watch) {
       out.seconds_evaluating += evaluating.seconds();
       converged = report.error_sd <= options.tolerance;  // evaluate() may have stepped back
     }
-    const double error = std::clamp(report.error_sd, options.tolerance, first_error);
-    const StepReport step{.step = report.steps,
-                          .elbo = report.elbo,
-                          .error_sd = report.error_sd,
-                          .seconds = watch.seconds(),
-                          .stage = report.stage,
-                          .progress = std::log(first_error / error) / std::log(first_error / std::min(options.tolerance, 1.0))};
+    const double error = std::clamp(report.error_sd, std::min(options.tolerance, first_error), first_error);
+    const StepReport step{
+        .step = report.steps,
+        .elbo = report.elbo,
+        .error_sd = report.error_sd,
+        .seconds = watch.seconds(),
+        .stage = report.stage,
+        .progress = std::log(first_error / error) / std::log(first_error / std::min(options.tolerance, 1.0))};
     const bool cancelled = options.progress && !options.progress(step);
     if (converged) {
       out.status = Status::converged;
@@ -93,7 +97,7 @@ Outcome run(Engine& engine, const FitOptions& options, const Stopwatch& watch) {
       out.status = Status::diverged;
     } else if (cancelled) {
       out.status = Status::interrupted;
-    } else if (report.steps >= options.max_steps) {
+    } else if (report.steps >= options.max_steps || report.stalled) {
       out.status = Status::max_steps;
     } else if (watch.seconds() >= options.max_seconds) {
       out.status = Status::max_seconds;
@@ -114,12 +118,12 @@ std::string message_for(const Outcome& outcome, const EngineReport& report, cons
                          options.tolerance);
     case Status::diverged: return report.message;
     case Status::max_steps:
-      return fmt::format("stopped after {} steps, about {:.2g} posterior sds from the optimum{}", report.steps,
-                         report.error_sd,
-                         report.error_sd < 1e-3 ? " (rounding allows no better; scalar double does)" : "");
+      return fmt::format(
+          "stopped after {} steps, about {:.2g} posterior sds from the optimum{}", report.steps, report.error_sd,
+          report.stalled || report.error_sd < 1e-3 ? " (rounding allows no better; scalar double does)" : "");
     case Status::max_seconds:
-      return fmt::format("stopped after {:.3g} seconds, about {:.2g} posterior sds from the optimum", options.max_seconds,
-                         report.error_sd);
+      return fmt::format("stopped after {:.3g} seconds, about {:.2g} posterior sds from the optimum",
+                         options.max_seconds, report.error_sd);
     case Status::interrupted:
       return fmt::format("interrupted at step {}, about {:.2g} posterior sds from the optimum", report.steps,
                          report.error_sd);
@@ -133,8 +137,8 @@ Posterior make_posterior(const GlmData& data, const GaussianPoint& point) {
   std::vector<double> scale;
   for (Eigen::Index i = 0; i < point.factor.rows(); ++i)
     for (Eigen::Index j = 0; j < point.factor.cols(); ++j) scale.push_back(point.factor(i, j));
-  return Posterior(std::make_shared<const PosteriorState>(
-      PosteriorState{data.recipe, family, std::move(mean), std::move(scale)}));
+  return Posterior(
+      std::make_shared<const PosteriorState>(PosteriorState{data.recipe, family, std::move(mean), std::move(scale)}));
 }
 
 std::vector<ParameterSummary> summarise_parameters(const Posterior& posterior, const Diagnosis& diagnosis) {
@@ -163,7 +167,9 @@ std::vector<ParameterSummary> summarise_parameters(const Posterior& posterior, c
 }  // namespace
 }  // namespace internal
 
-Fit fit(const Glm& model, const FitOptions& options) {
+namespace {
+
+Fit fit_or_throw(const Glm& model, const FitOptions& options) {
   using namespace internal;
   const Stopwatch watch;
   const GlmData& data = model.data();
@@ -175,8 +181,14 @@ Fit fit(const Glm& model, const FitOptions& options) {
   const double fit_seconds = watch.seconds() - outcome.seconds_evaluating;
 
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  Diagnosis diagnosis{.k_hat = nan, .k_hat_se = nan, .ess = nan, .log_evidence = nan, .n_draws = 0, .method = "none",
-                      .corrected_mean = {}, .corrected_sd = {}};
+  Diagnosis diagnosis{.k_hat = nan,
+                      .k_hat_se = nan,
+                      .ess = nan,
+                      .log_evidence = nan,
+                      .n_draws = 0,
+                      .method = "none",
+                      .corrected_mean = {},
+                      .corrected_sd = {}};
   if (outcome.status != Status::diverged && std::isfinite(outcome.elbo))
     diagnosis = diagnose(engine->oracle(), engine->point(), data.recipe.has_sigma(), context, options.diagnostic_draws,
                          make_key(options.seed, Purpose::diagnose));
@@ -191,26 +203,27 @@ Fit fit(const Glm& model, const FitOptions& options) {
                    .n_rows_dropped = model.n_rows_dropped(),
                    .n_latents = model.n_latents(),
                    .priors = model.priors()};
-  summary.fit = {.engine = std::string(name(choices.engine)),
-                 .engine_reason = choices.engine_reason,
-                 .family = std::string(name(choices.family)),
-                 .family_reason = choices.family_reason,
-                 .estimator = choices.estimator,
-                 .device = to_string(choices.device),
-                 .device_reason = choices.device_reason,
-                 .scalar = std::string(name(choices.scalar)),
-                 .scalar_reason = choices.scalar_reason,
-                 .threads = context.threads(),
-                 .seed = options.seed,
-                 .tolerance = options.tolerance,
-                 .status = outcome.status,
-                 .message = message_for(outcome, report, options),
-                 .steps = report.steps,
-                 .gradient_evaluations = report.evaluations,
-                 .rows_read = report.rows_read,
-                 .rejected_steps = report.rejected_steps,
-                 .full_passes = static_cast<double>(report.rows_read) / static_cast<double>(model.n_rows()),
-                 .seconds = {.read = 0, .fit = fit_seconds, .diagnose = watch.seconds() - fit_seconds, .total = watch.seconds()}};
+  summary.fit = {
+      .engine = std::string(name(choices.engine)),
+      .engine_reason = choices.engine_reason,
+      .family = std::string(name(choices.family)),
+      .family_reason = choices.family_reason,
+      .estimator = choices.estimator,
+      .device = to_string(choices.device),
+      .device_reason = choices.device_reason,
+      .scalar = std::string(name(choices.scalar)),
+      .scalar_reason = choices.scalar_reason,
+      .threads = context.threads(),
+      .seed = options.seed,
+      .tolerance = options.tolerance,
+      .status = outcome.status,
+      .message = message_for(outcome, report, options),
+      .steps = report.steps,
+      .gradient_evaluations = report.evaluations,
+      .rows_read = report.rows_read,
+      .rejected_steps = report.rejected_steps,
+      .full_passes = static_cast<double>(report.rows_read) / static_cast<double>(model.n_rows()),
+      .seconds = {.read = 0, .fit = fit_seconds, .diagnose = watch.seconds() - fit_seconds, .total = watch.seconds()}};
   const bool proper = std::none_of(model.priors().begin(), model.priors().end(),
                                    [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; });
   summary.quality = {.elbo = outcome.elbo,
@@ -228,6 +241,17 @@ Fit fit(const Glm& model, const FitOptions& options) {
   summary.parameters = summarise_parameters(posterior, diagnosis);
   judge(summary);
   return {std::move(summary), std::move(posterior)};
+}
+
+}  // namespace
+
+Fit fit(const Glm& model, const FitOptions& options) try {
+  return fit_or_throw(model, options);
+} catch (const std::bad_alloc&) {
+  throw Error(ErrorCode::memory,
+              fmt::format("out of memory: a fit of {} rows and {} latents", model.n_rows(), model.n_latents()));
+} catch (const std::system_error& error) {
+  throw Error(ErrorCode::internal, fmt::format("threads could not be started: {}", error.what()));
 }
 
 void Fit::save(const std::string& path) const { posterior.save(path, summary.to_json()); }

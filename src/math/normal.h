@@ -61,7 +61,8 @@ VELBO_HD std::uint32_t bits_of_float(float value) {
 VELBO_HD float minus_two_log_uniform(std::uint32_t word) {
   const float uniform = fused(static_cast<float>(word), 0x1p-32F, 0x1p-33F);  // in (0, 1]
   const std::uint32_t bits = bits_of_float(uniform);
-  const std::int32_t exponent = static_cast<std::int32_t>(bits - 0x3f3504f3U) >> 23;  // mantissa in [sqrt(1/2), sqrt(2))
+  const std::int32_t exponent =
+      static_cast<std::int32_t>(bits - 0x3f3504f3U) >> 23;  // mantissa in [sqrt(1/2), sqrt(2))
   const float r = fused(float_of_bits(bits - (static_cast<std::uint32_t>(exponent) << 23)), 1.0F, -1.0F);
   const float e = static_cast<float>(exponent);
   const float r2 = times(r, r);
@@ -85,7 +86,7 @@ VELBO_HD float minus_two_log_uniform(std::uint32_t word) {
 // Sine and cosine of 2 pi (word + 1/2) / 2^32.  The quadrant is found in integers, so no range reduction is rounded.
 VELBO_HD void sine_cosine_turn(std::uint32_t word, float& sine, float& cosine) {
   const std::uint32_t quadrant = (word + 0x20000000U) >> 30;
-  const std::int32_t within = static_cast<std::int32_t>(word - (quadrant << 30));  // [-2^29, 2^29)
+  const std::int32_t within = static_cast<std::int32_t>(word - (quadrant << 30));                    // [-2^29, 2^29)
   const float angle = times(fused(static_cast<float>(within), 1.0F, 0.5F), 1.4629180792671596e-9F);  // 2 pi / 2^32
   const float z = times(angle, angle);
   float ps = fused(-1.9515295891e-4F, z, 8.3321608736e-3F);

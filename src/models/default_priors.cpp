@@ -13,6 +13,29 @@ namespace {
 
 double weight_of(const GlmData& data, std::size_t n) { return data.weights.empty() ? 1 : data.weights[n]; }
 
+// Priors made in a program have not been through Prior::parse.
+void check(const Prior& prior) {
+  const bool has_df = prior.kind == Prior::Kind::student_t || prior.kind == Prior::Kind::half_student_t;
+  const bool sound = std::isfinite(prior.location) && std::isfinite(prior.scale) && prior.scale > 0 &&
+                     (!has_df || (std::isfinite(prior.df) && prior.df > 0));
+  if (prior.kind != Prior::Kind::flat && !sound)
+    throw Error(ErrorCode::argument,
+                fmt::format("prior {} makes no sense: expected finite numbers, a positive scale and "
+                            "positive degrees of freedom",
+                            prior.text()));
+}
+
+// Precision weights have an arbitrary unit: sds are those of a row of average weight.
+double average_weight(const GlmData& data) {
+  if (data.recipe.weights_kind != WeightsKind::precision || data.weights.empty()) return 1;
+  double sum = 0, rows = 0;
+  for (const double w : data.weights) {
+    sum += w;
+    rows += w > 0 ? 1 : 0;
+  }
+  return sum / rows;
+}
+
 struct Outcome {
   double centre = 0;  // on the link's scale
   double sd = 1;      // s_y
@@ -20,14 +43,25 @@ struct Outcome {
 
 Outcome describe_outcome(const GlmData& data) {
   double total = 0, sum = 0, exposure = 0;
+  const double average = average_weight(data);
+  // Of Poisson exposures only the ratio to each other counts until the end: offsets may be beyond exp().
+  const double highest = data.offset.empty() || data.recipe.likelihood != Likelihood::poisson
+                             ? 0
+                             : *std::max_element(data.offset.begin(), data.offset.end());
   for (std::size_t n = 0; n < data.y.size(); ++n) {
-    const double w = weight_of(data, n);
+    const double w = weight_of(data, n) / average;
     const double offset = data.offset.empty() ? 0 : data.offset[n];
     total += w;
     switch (data.recipe.likelihood) {
       case Likelihood::gaussian: sum += w * (data.y[n] - offset); break;
-      case Likelihood::poisson: sum += w * data.y[n]; exposure += w * std::exp(offset); break;
-      default: sum += w * data.y[n]; exposure += w * (data.trials.empty() ? 1 : data.trials[n]); break;
+      case Likelihood::poisson:
+        sum += w * data.y[n];
+        exposure += w * std::exp(offset - highest);
+        break;
+      default:
+        sum += w * data.y[n];
+        exposure += w * (data.trials.empty() ? 1 : data.trials[n]);
+        break;
     }
   }
   Outcome out;
@@ -37,14 +71,16 @@ Outcome describe_outcome(const GlmData& data) {
       double squares = 0;
       for (std::size_t n = 0; n < data.y.size(); ++n) {
         const double r = data.y[n] - (data.offset.empty() ? 0 : data.offset[n]) - out.centre;
-        squares += weight_of(data, n) * r * r;
+        squares += weight_of(data, n) / average * r * r;
       }
       const double variance = squares / std::max(total - 1, 1.0);
       out.sd = variance > 0 ? std::sqrt(variance) : std::max(std::abs(out.centre), 1.0);  // one row: its size
       break;
     }
     // Half an event more keeps the logarithms finite when there is none.
-    case Likelihood::poisson: out.centre = std::log((sum + 0.5) / (exposure + 0.5)); break;
+    case Likelihood::poisson:
+      out.centre = std::log((sum + 0.5) / (exposure + 0.5 * std::exp(-highest))) - highest;
+      break;
     default: out.centre = std::log((sum + 0.5) / (exposure - sum + 0.5)); break;
   }
   return out;
@@ -54,14 +90,16 @@ Outcome describe_outcome(const GlmData& data) {
 
 std::vector<NamedPrior> choose_priors(const GlmData& data, const GlmOptions& options) {
   const GlmRecipe& recipe = data.recipe;
+  for (const auto* given : {&options.prior, &options.prior_intercept, &options.prior_sigma})
+    if (given->has_value()) check(**given);
   for (const auto* given : {&options.prior, &options.prior_intercept})
     if (given->has_value() && (*given)->is_positive())
       throw Error(ErrorCode::argument, fmt::format("prior {} is for positive parameters only, and a coefficient can be "
                                                    "negative; give a normal, student_t, cauchy, laplace or flat prior",
                                                    (*given)->text()));
   if (options.prior_sigma && !recipe.has_sigma())
-    throw Error(ErrorCode::argument, fmt::format("a prior for sigma was given, but likelihood {} has no sigma",
-                                                 name(recipe.likelihood)));
+    throw Error(ErrorCode::argument,
+                fmt::format("a prior for sigma was given, but likelihood {} has no sigma", name(recipe.likelihood)));
   if (options.prior_intercept && !recipe.has_intercept)
     throw Error(ErrorCode::argument, "a prior for the intercept was given, but the model has no intercept");
   const Outcome outcome = describe_outcome(data);
@@ -81,8 +119,10 @@ std::vector<NamedPrior> choose_priors(const GlmData& data, const GlmOptions& opt
     priors.push_back({recipe.names[j], given.value_or(fallback), !given.has_value()});
   }
   if (recipe.has_sigma())
-    priors.push_back({recipe.names.back(), options.prior_sigma.value_or(Prior::exponential(1 / outcome.sd)),
-                      !options.prior_sigma.has_value()});
+    priors.push_back(
+        {recipe.names.back(),
+         options.prior_sigma.value_or(Prior::exponential(1 / (outcome.sd * std::sqrt(average_weight(data))))),
+         !options.prior_sigma.has_value()});
   return priors;
 }
 

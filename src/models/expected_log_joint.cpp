@@ -15,7 +15,7 @@ Eigen::VectorXd GaussianPoint::sd() const {
 
 double GaussianPoint::entropy() const {
   const Eigen::ArrayXd diagonal = family == FamilyKind::mean_field ? Eigen::ArrayXd(factor.col(0).array())
-                                                                    : Eigen::ArrayXd(factor.diagonal().array());
+                                                                   : Eigen::ArrayXd(factor.diagonal().array());
   return 0.5 * static_cast<double>(dimension()) * (1 + std::log(2 * std::numbers::pi)) + diagonal.log().sum();
 }
 

@@ -28,8 +28,8 @@ struct GaussianPoint {
 };
 
 struct ExpectedLogJoint {
-  double value = 0;  // E_q[log p(y, z)], all constants and log Jacobians included
-  double slack = 0;  // values closer than this may differ by rounding alone
+  double value = 0;           // E_q[log p(y, z)], all constants and log Jacobians included
+  double slack = 0;           // values closer than this may differ by rounding alone
   Eigen::VectorXd gradient;   // d value / d mean = E_q[grad log p]
   Eigen::MatrixXd curvature;  // -E_q[Hessian]: [D, D] (full rank) or its diagonal [D, 1] (mean field)
   [[nodiscard]] bool is_finite() const;

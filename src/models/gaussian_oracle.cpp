@@ -16,19 +16,26 @@ namespace {
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// A solution of G b = moment for a semi-definite G: directions whose eigenvalue is rounding noise (after scaling to unit
+// Solutions of G b = moment for a semi-definite G: directions whose eigenvalue is rounding noise (after scaling to unit
 // diagonal) are left at zero.
-Eigen::VectorXd least_squares(const Eigen::MatrixXd& gram, const Eigen::VectorXd& moment) {
-  const Eigen::VectorXd scale =
-      gram.diagonal().unaryExpr([](double g) { return g > 0 ? 1 / std::sqrt(g) : 0.0; });
-  const Eigen::MatrixXd scaled = scale.asDiagonal() * gram * scale.asDiagonal();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(scaled);
-  const double least = 1e-13 * static_cast<double>(gram.rows()) * std::max(1e-300, eigen.eigenvalues().maxCoeff());
-  const Eigen::VectorXd inverse =
-      eigen.eigenvalues().unaryExpr([&](double e) { return e > least ? 1 / e : 0.0; });
-  const Eigen::VectorXd rotated = eigen.eigenvectors().transpose() * scale.cwiseProduct(moment);
-  return scale.cwiseProduct(eigen.eigenvectors() * inverse.cwiseProduct(rotated));
-}
+class LeastSquares {
+ public:
+  explicit LeastSquares(const Eigen::MatrixXd& gram)
+      : scale_(gram.diagonal().unaryExpr([](double g) { return g > 0 ? 1 / std::sqrt(g) : 0.0; })),
+        eigen_(Eigen::MatrixXd(scale_.asDiagonal() * gram * scale_.asDiagonal())) {
+    const double least = 1e-13 * static_cast<double>(gram.rows()) * std::max(1e-300, eigen_.eigenvalues().maxCoeff());
+    inverse_ = eigen_.eigenvalues().unaryExpr([&](double e) { return e > least ? 1 / e : 0.0; });
+  }
+  [[nodiscard]] Eigen::VectorXd solve(const Eigen::VectorXd& moment) const {
+    const Eigen::VectorXd rotated = eigen_.eigenvectors().transpose() * scale_.cwiseProduct(moment);
+    return scale_.cwiseProduct(eigen_.eigenvectors() * inverse_.cwiseProduct(rotated));
+  }
+
+ private:
+  Eigen::VectorXd scale_;
+  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen_;
+  Eigen::VectorXd inverse_;
+};
 
 }  // namespace
 
@@ -51,8 +58,10 @@ GaussianOracle::GaussianOracle(const GlmData& data, const Context& context, Fami
   ops.starting_curvature(context, rows, weights.data(), weighted_y.data());
   ops.weighted_gram(context, rows, weights.data(), weighted_y.data(), false, gram.data(), moment.data());
   gram_ = gram.selfadjointView<Eigen::Lower>();
-  centre_ = least_squares(gram_, moment);
-  centre_ += least_squares(gram_, moment - gram_ * centre_);  // one refinement: G is formed, so its condition is squared
+  const LeastSquares normal_equations(gram_);
+  centre_ = normal_equations.solve(moment);
+  centre_ +=
+      normal_equations.solve(moment - gram_ * centre_);  // one refinement: G is formed, so its condition is squared
   double half_rss = 0;
   ops.log_likelihood(context, rows, centre_.data(), 1, &half_rss);
   rss_ = -2 * half_rss;

@@ -33,10 +33,10 @@ class GaussianOracle final : public ExpectedLogJointOracle {
 
   const GlmData& data_;
   Centring centring_;
-  Eigen::MatrixXd gram_;   // [D, D] X' W X of the kept columns
+  Eigen::MatrixXd gram_;    // [D, D] X' W X of the kept columns
   Eigen::VectorXd centre_;  // [D] b, in kept order
-  double rss_ = 0;         // weighted residual sum of squares at b
-  double count_ = 0;       // observations: sum of frequency weights, or rows with a precision weight > 0
+  double rss_ = 0;          // weighted residual sum of squares at b
+  double count_ = 0;        // observations: sum of frequency weights, or rows with a precision weight > 0
 };
 
 }  // namespace velbo::internal

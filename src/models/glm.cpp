@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "formula/design.h"
+#include "math/special.h"
 #include "models/default_priors.h"
 #include "models/glm_checks.h"
 #include "models/glm_data.h"
@@ -21,11 +22,11 @@ void check_options(Likelihood likelihood, bool has_trials, const GlmOptions& opt
   if (likelihood == Likelihood::binomial && !has_trials)
     throw Error(ErrorCode::argument, "likelihood binomial needs the number of trials of each row: name their column");
   if (likelihood != Likelihood::binomial && likelihood != Likelihood::automatic && has_trials)
-    throw Error(ErrorCode::argument, fmt::format("trials were given, but likelihood {} has none; binomial has",
-                                                 name(likelihood)));
+    throw Error(ErrorCode::argument,
+                fmt::format("trials were given, but likelihood {} has none; binomial has", name(likelihood)));
   if (options.weights_kind == WeightsKind::precision && likelihood != Likelihood::gaussian)
-    throw Error(ErrorCode::argument, fmt::format("precision weights are for likelihood gaussian, not {}",
-                                                 name(likelihood)));
+    throw Error(ErrorCode::argument,
+                fmt::format("precision weights are for likelihood gaussian, not {}", name(likelihood)));
 }
 
 // Weighted mean and sd of each column; the intercept's are 1 and 0.
@@ -33,15 +34,20 @@ void describe_columns(GlmData& data) {
   const auto n_columns = static_cast<std::size_t>(data.n_columns), n_rows = static_cast<std::size_t>(data.n_rows);
   data.column_mean.assign(n_columns, 0);
   data.column_sd.assign(n_columns, 0);
+  // Precision weights do not count rows: a row of any positive weight is one.
+  const bool precision = data.recipe.weights_kind == WeightsKind::precision;
+  const auto count = [&](std::size_t n) {
+    return data.weights.empty() ? 1 : precision ? (data.weights[n] > 0 ? 1 : 0) : data.weights[n];
+  };
   double total = 0;
   for (std::size_t n = 0; n < n_rows; ++n) {
-    const double w = data.weights.empty() ? 1 : data.weights[n];
+    const double w = count(n);
     total += w;
     for (std::size_t j = 0; j < n_columns; ++j) data.column_mean[j] += w * data.x[n * n_columns + j];
   }
   for (double& mean : data.column_mean) mean /= total;
   for (std::size_t n = 0; n < n_rows; ++n) {
-    const double w = data.weights.empty() ? 1 : data.weights[n];
+    const double w = count(n);
     for (std::size_t j = 0; j < n_columns; ++j) {
       const double r = data.x[n * n_columns + j] - data.column_mean[j];
       data.column_sd[j] += w * r * r;
@@ -63,10 +69,10 @@ double log_normaliser(const GlmData& data) {
     switch (data.recipe.likelihood) {
       case Likelihood::binomial: {
         const double trials = data.trials[n];
-        sum += w * (std::lgamma(trials + 1) - std::lgamma(y + 1) - std::lgamma(trials - y + 1));
+        sum += w * internal::log_choose(trials, y);
         break;
       }
-      case Likelihood::poisson: sum -= w * std::lgamma(y + 1); break;
+      case Likelihood::poisson: sum -= w * log_gamma(y + 1); break;
       case Likelihood::gaussian:
         if (data.recipe.weights_kind == WeightsKind::precision && w > 0) sum += 0.5 * std::log(w);
         break;
@@ -88,14 +94,14 @@ void finish(GlmData& data, Likelihood likelihood, const std::string& outcome, bo
     likelihood = data.trials.empty() ? guess_likelihood(outcome, data.y, has_levels) : Likelihood::binomial;
   }
   if (has_levels && likelihood != Likelihood::bernoulli && likelihood != Likelihood::binomial)
-    throw Error(ErrorCode::argument, fmt::format("outcome {} is text, but likelihood {} needs numbers", outcome,
-                                                 name(likelihood)));
+    throw Error(ErrorCode::argument,
+                fmt::format("outcome {} is text, but likelihood {} needs numbers", outcome, name(likelihood)));
   data.recipe.likelihood = likelihood;
   data.recipe.weights_kind = options.weights_kind;
   check_options(likelihood, !data.trials.empty(), options);
   check_weights(options.weights, data.weights, place);
   check_trials(options.trials, data.trials, place);
-  check_outcome(likelihood, outcome, data.y, data.trials, place);
+  check_outcome(likelihood, outcome, data.y, data.trials, data.weights, place);
   data.recipe.has_offset = !data.offset.empty();
   data.recipe.offset = options.offset;
   data.recipe.trials = options.trials;
@@ -117,8 +123,9 @@ std::shared_ptr<const GlmData> from_table(std::string_view formula, Likelihood l
   data->n_rows = static_cast<std::int64_t>(rows.row.size());
   data->n_rows_dropped = table.n_rows() - data->n_rows;
   if (data->n_rows == 0)
-    throw Error(ErrorCode::data, fmt::format("{}: every one of the {} rows has a missing value in a column of the model",
-                                             table.source(), table.n_rows()));
+    throw Error(ErrorCode::data,
+                fmt::format("{}: every one of the {} rows has a missing value in a column of the model", table.source(),
+                            table.n_rows()));
   data->n_columns = static_cast<std::int64_t>(design.names().size());
   if (data->n_columns == 0) throw Error(ErrorCode::formula, "the formula has no terms: nothing to fit");
   data->x = std::move(rows.x);
@@ -157,7 +164,8 @@ std::shared_ptr<const GlmData> from_arrays(Likelihood likelihood, const GlmArray
   recipe.has_intercept = !options.no_intercept;
   if (recipe.has_intercept) recipe.names.emplace_back("Intercept");
   for (std::int64_t j = 0; j < x.n_columns; ++j)
-    recipe.names.push_back(arrays.names.empty() ? fmt::format("x{}", j + 1) : arrays.names[static_cast<std::size_t>(j)]);
+    recipe.names.push_back(arrays.names.empty() ? fmt::format("x{}", j + 1)
+                                                : arrays.names[static_cast<std::size_t>(j)]);
   if (recipe.names.empty()) throw Error(ErrorCode::shape, "x has no columns and there is no intercept: nothing to fit");
   recipe.formula = recipe.has_intercept ? "y ~ 1" : "y ~ 0";
   if (x.n_columns > 3) {

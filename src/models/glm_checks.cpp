@@ -15,8 +15,8 @@ bool is_whole(double value) { return std::floor(value) == value; }
 
 [[noreturn]] void refuse(const PlaceOfRow& place, std::size_t row, const std::string& what, double value,
                          const char* expected) {
-  throw Error(ErrorCode::data, fmt::format("{}: {} is {}, expected {}", place(static_cast<std::int64_t>(row)), what,
-                                           value, expected));
+  throw Error(ErrorCode::data,
+              fmt::format("{}: {} is {}, expected {}", place(static_cast<std::int64_t>(row)), what, value, expected));
 }
 
 template <class Accept>
@@ -44,7 +44,7 @@ Likelihood guess_likelihood(const std::string& outcome, std::span<const double> 
 }
 
 void check_outcome(Likelihood likelihood, const std::string& outcome, std::span<const double> y,
-                   std::span<const double> trials, const PlaceOfRow& place) {
+                   std::span<const double> trials, std::span<const double> weights, const PlaceOfRow& place) {
   const std::string what = "outcome " + outcome;
   expect_all(place, what, y, "a finite number", [](double v) { return std::isfinite(v); });
   switch (likelihood) {
@@ -63,9 +63,17 @@ void check_outcome(Likelihood likelihood, const std::string& outcome, std::span<
       return;
     case Likelihood::gaussian:
       // A constant outcome has no spread to learn sigma from: the posterior piles up at sigma = 0.
-      if (y.size() >= 2 && std::all_of(y.begin(), y.end(), [&](double v) { return v == y[0]; }))
-        throw Error(ErrorCode::data,
-                    fmt::format("{} is constant ({} in all {} rows): there is nothing to fit", what, y[0], y.size()));
+      {
+        std::size_t counted = 0, first = 0, same = 0;
+        for (std::size_t n = 0; n < y.size(); ++n) {
+          if (!weights.empty() && weights[n] == 0) continue;
+          if (counted++ == 0) first = n;
+          same += y[n] == y[first] ? 1 : 0;
+        }
+        if (counted >= 2 && same == counted)
+          throw Error(ErrorCode::data, fmt::format("{} is constant ({} in all {} rows): there is nothing to fit", what,
+                                                   y[first], counted));
+      }
       return;
     case Likelihood::automatic: return;
   }

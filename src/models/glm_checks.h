@@ -17,9 +17,9 @@ using PlaceOfRow = std::function<std::string(std::int64_t)>;
 Likelihood guess_likelihood(const std::string& outcome, std::span<const double> y, bool has_levels);
 
 // Throws Error(data) with the place of the first value that the likelihood cannot have made: bernoulli 0 or 1, binomial
-// 0 .. trials, poisson 0, 1, 2 ...; gaussian at least two different values in two or more rows.
+// 0 .. trials, poisson 0, 1, 2 ...; gaussian at least two different values where two or more rows have a weight.
 void check_outcome(Likelihood likelihood, const std::string& outcome, std::span<const double> y,
-                   std::span<const double> trials, const PlaceOfRow& place);
+                   std::span<const double> trials, std::span<const double> weights, const PlaceOfRow& place);
 
 // Weights: not negative and finite, at least one positive.  Trials: whole and not negative.  Offset: finite.
 void check_weights(const std::string& name, std::span<const double> weights, const PlaceOfRow& place);

@@ -12,8 +12,8 @@ namespace velbo::internal {
 
 // What new rows need to become predictors; saved with the posterior.
 struct GlmRecipe {
-  std::string formula;            // as given, or written from the arrays' names
-  std::optional<Design> design;   // none for a model made from arrays
+  std::string formula;           // as given, or written from the arrays' names
+  std::optional<Design> design;  // none for a model made from arrays
   Likelihood likelihood = Likelihood::gaussian;
   WeightsKind weights_kind = WeightsKind::frequency;
   bool has_intercept = true;
@@ -29,14 +29,15 @@ struct GlmRecipe {
 struct GlmData {
   GlmRecipe recipe;
   std::int64_t n_rows = 0, n_rows_dropped = 0, n_columns = 0;
-  std::vector<double> x;        // [N, D] row-major, the intercept's column of ones first where there is one
-  std::vector<double> y;        // binomial: successes
-  std::vector<double> weights;  // empty: one each
-  std::vector<double> offset;   // empty: zero
-  std::vector<double> trials;   // empty: one each
+  std::vector<double> x;           // [N, D] row-major, the intercept's column of ones first where there is one
+  std::vector<double> y;           // binomial: successes
+  std::vector<double> weights;     // empty: one each
+  std::vector<double> offset;      // empty: zero
+  std::vector<double> trials;      // empty: one each
   std::vector<NamedPrior> priors;  // [n_latents]
   bool likelihood_guessed = false;
-  double log_normaliser = 0;  // sum of the likelihood's constants: log binomial coefficients, -log y!, precision weights
+  double log_normaliser =
+      0;  // sum of the likelihood's constants: log binomial coefficients, -log y!, precision weights
   std::vector<double> column_mean, column_sd;  // [D], weighted; of the intercept 1 and 0
 };
 

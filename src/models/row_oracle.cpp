@@ -32,10 +32,7 @@ Centring centring_for(const GlmData& data, FamilyKind family) {
 
 template <class T>
 RowOracle<T>::RowOracle(const GlmData& data, const Context& context, FamilyKind family)
-    : data_(data),
-      context_(context),
-      centring_(centring_for(data, family)),
-      kept_(data, context, centring_) {}
+    : data_(data), context_(context), centring_(centring_for(data, family)), kept_(data, context, centring_) {}
 
 template <class T>
 RowOracle<T>::RowOracle(const RowOracle& whole, KeptRows<T> kept)
@@ -78,7 +75,8 @@ GaussianPoint RowOracle<T>::start(FamilyKind family) {
   p.diagonal() += 1e-10 * scale;
   const Eigen::LLT<Eigen::MatrixXd> cholesky(p);
   if (poisson)
-    point.mean = cholesky.solve(Eigen::VectorXd(centring_.gradient_to_model(moment) + precision.cwiseProduct(point.mean)));
+    point.mean =
+        cholesky.solve(Eigen::VectorXd(centring_.gradient_to_model(moment) + precision.cwiseProduct(point.mean)));
   if (family == FamilyKind::mean_field) {
     point.factor = p.diagonal().cwiseSqrt().cwiseInverse();
   } else {
@@ -112,8 +110,6 @@ ExpectedLogJoint RowOracle<T>::evaluate(const GaussianPoint& point, bool derivat
   count_pass();
   ExpectedLogJoint out;
   out.value = sums.value + data_.log_normaliser;
-  // Rounding of the rows' terms: they are summed in double, so their errors, not the sum's, are what counts.
-  out.slack = 4 * static_cast<double>(std::numeric_limits<T>::epsilon()) * sums.absolute + 1e-12 * std::abs(out.value);
   if (derivatives) {
     out.gradient = centring_.gradient_to_model(gradient);
     if (mean_field) {
@@ -125,6 +121,9 @@ ExpectedLogJoint RowOracle<T>::evaluate(const GaussianPoint& point, bool derivat
     }
   }
   add_expected_prior(data_, point, derivatives, out);
+  // Rounding of the rows' terms: they are summed in double, so their errors, not the sum's, are what counts.
+  out.slack =
+      4 * static_cast<double>(std::numeric_limits<T>::epsilon()) * sums.absolute + 1e-12 * (1 + std::abs(out.value));
   return out;
 }
 
@@ -202,7 +201,8 @@ LogJointDraws RowOracle<T>::log_joint(const GaussianPoint& point, const Eigen::M
                                                        std::min<std::int64_t>(1000, n_rows()), n_rows());
     const RowOracle part(*this, kept_.subsample(some, key));
     const Eigen::VectorXd kept_mean = centring_.to_kept(point.mean);
-    out.value = expansion(kept_mean, kept_draws) + part.log_likelihood(kept_draws) - part.expansion(kept_mean, kept_draws);
+    out.value =
+        expansion(kept_mean, kept_draws) + part.log_likelihood(kept_draws) - part.expansion(kept_mean, kept_draws);
     out.method = fmt::format("{} of {} rows, as a correction to the quadratic expansion over all", some, n_rows());
   }
   std::vector<double> z(static_cast<std::size_t>(draws.cols()));

@@ -27,7 +27,8 @@ template <class T>
 Problem<T> make_problem(RowLikelihood likelihood, std::int64_t n, std::int64_t d, double width, bool extras) {
   Problem<T> p;
   std::vector<double> noise(static_cast<std::size_t>(n * d + 4 * n + d * d + 2 * d));
-  standard_normals(make_key(static_cast<std::uint64_t>(n * 1000 + d), Purpose::test), 0, 0, 0, std::span<double>(noise));
+  standard_normals(make_key(static_cast<std::uint64_t>(n * 1000 + d), Purpose::test), 0, 0, 0,
+                   std::span<double>(noise));
   auto next = noise.begin();
   for (std::int64_t i = 0; i < n * d; ++i) p.x.push_back(static_cast<T>(*next++));
   for (std::int64_t i = 0; i < n; ++i) {
@@ -36,7 +37,7 @@ Problem<T> make_problem(RowLikelihood likelihood, std::int64_t n, std::int64_t d
     p.trials.push_back(static_cast<T>(trials));
     p.y.push_back(static_cast<T>(likelihood == RowLikelihood::unit_gaussian ? a
                                  : likelihood == RowLikelihood::poisson     ? std::floor(4 * std::abs(a))
-                                                                            : (a > 0 ? trials : std::floor(trials / 2))));
+                                                                        : (a > 0 ? trials : std::floor(trials / 2))));
     p.weights.push_back(static_cast<T>(i % 5 == 3 ? 0.0 : 0.5 + std::abs(*next)));
     ++next;
     p.offset.push_back(static_cast<T>(0.3 * *next++));
@@ -45,7 +46,8 @@ Problem<T> make_problem(RowLikelihood likelihood, std::int64_t n, std::int64_t d
   for (std::int64_t j = 0; j < d; ++j) p.mean.push_back(scale * *next++);
   for (std::int64_t i = 0; i < d; ++i)
     for (std::int64_t j = 0; j < d; ++j) p.factor.push_back(j <= i ? width * scale * scale * *next++ : 0.0);
-  for (std::int64_t j = 0; j < d; ++j) p.sd.push_back(width * scale * (0.2 + std::abs(p.mean[static_cast<std::size_t>(j)])));
+  for (std::int64_t j = 0; j < d; ++j)
+    p.sd.push_back(width * scale * (0.2 + std::abs(p.mean[static_cast<std::size_t>(j)])));
   p.rows = {.x = p.x.data(),
             .y = p.y.data(),
             .trials = extras ? p.trials.data() : nullptr,
@@ -139,7 +141,8 @@ class OpsTest : public testing::Test {
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(OpsTest, Scalars);
 
-constexpr RowLikelihood kLikelihoods[] = {RowLikelihood::bernoulli, RowLikelihood::poisson, RowLikelihood::unit_gaussian};
+constexpr RowLikelihood kLikelihoods[] = {RowLikelihood::bernoulli, RowLikelihood::poisson,
+                                          RowLikelihood::unit_gaussian};
 
 TYPED_TEST(OpsTest, ExpectationsEqualPlainSums) {
   using T = TypeParam;
@@ -158,7 +161,8 @@ TYPED_TEST(OpsTest, ExpectationsEqualPlainSums) {
             std::vector<T> curvature_rows(static_cast<std::size_t>(n));
             RowSums sums{.value = 0, .absolute = 0, .gradient = gradient.data(), .curvature = curvature.data()};
             if (full_rank) {
-              this->ops(context).expected_log_likelihood_full_rank(context, p.rows, p.mean.data(), p.factor.data(), sums);
+              this->ops(context).expected_log_likelihood_full_rank(context, p.rows, p.mean.data(), p.factor.data(),
+                                                                   sums);
             } else {
               this->ops(context).expected_log_likelihood_mean_field(context, p.rows, p.mean.data(), p.sd.data(), sums,
                                                                     curvature_rows.data());
@@ -200,7 +204,8 @@ TYPED_TEST(OpsTest, GramMomentAndProductEqualPlainSums) {
       const Problem<T> p = make_problem<T>(RowLikelihood::bernoulli, n, d, 1, true);
       const auto size = static_cast<std::size_t>(d);
       std::vector<double> gram(size * size), moment(size), product(size);
-      this->ops(context).weighted_gram(context, p.rows, p.weights.data(), p.offset.data(), false, gram.data(), moment.data());
+      this->ops(context).weighted_gram(context, p.rows, p.weights.data(), p.offset.data(), false, gram.data(),
+                                       moment.data());
       std::vector<double> diagonal(size);
       this->ops(context).weighted_gram(context, p.rows, p.weights.data(), nullptr, true, diagonal.data(), nullptr);
       this->ops(context).curvature_product(context, p.rows, p.weights.data(), p.mean.data(), product.data());
@@ -301,7 +306,8 @@ TYPED_TEST(OpsTest, LogLikelihoodOfDrawsIsTheExpectationWithoutSpread) {
       this->ops(context).log_likelihood(context, p.rows, z.data(), n_draws, out.data());
       Problem<T> at = p;
       for (std::size_t s = 0; s < out.size(); ++s) {
-        at.mean.assign(z.begin() + static_cast<std::ptrdiff_t>(s) * d, z.begin() + static_cast<std::ptrdiff_t>(s + 1) * d);
+        at.mean.assign(z.begin() + static_cast<std::ptrdiff_t>(s) * d,
+                       z.begin() + static_cast<std::ptrdiff_t>(s + 1) * d);
         EXPECT_NEAR(out[s], static_cast<double>(plain_sums(at, false).value), 20 * tolerance<T>(n, d));
       }
     }
@@ -318,7 +324,8 @@ TYPED_TEST(OpsTest, SameBitsForAnyNumberOfThreads) {
     RowSums sums{.value = 0, .absolute = 0, .gradient = result.data() + 2, .curvature = result.data() + 2 + d};
     this->ops(context).expected_log_likelihood_full_rank(context, p.rows, p.mean.data(), p.factor.data(), sums);
     result[0] = sums.value;
-    this->ops(context).curvature_product(context, p.rows, p.weights.data(), p.mean.data(), result.data() + 2 + d + d * d);
+    this->ops(context).curvature_product(context, p.rows, p.weights.data(), p.mean.data(),
+                                         result.data() + 2 + d + d * d);
     std::vector<T> z(static_cast<std::size_t>(600 * d));
     this->ops(context).normals(context, Key{3}, 0, 0, 600, d, z.data());
     const std::vector<double> draws(z.begin(), z.end());

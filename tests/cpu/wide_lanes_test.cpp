@@ -16,7 +16,7 @@ namespace {
 
 template <class T>
 struct Free {
-  void operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+  void operator()(T* p) const { ::operator delete (p, std::align_val_t{64}); }
 };
 
 template <class T>
@@ -49,16 +49,26 @@ std::vector<double> results(const IsaTable& table, std::int64_t n, std::int64_t 
   }
   std::vector<std::int32_t> first_row;
   for (std::int64_t b = 0; b < padded / 4; ++b) first_row.push_back(static_cast<std::int32_t>(4 * b));
-  const Rows<T> rows{.x = x.data(), .y = y.data(), .trials = nullptr, .weights = w.data(), .offset = nullptr,
-                     .n_rows = n, .n_columns = d, .likelihood = RowLikelihood::bernoulli};
-  const std::unique_ptr<T, Free<T>> scratch(static_cast<T*>(
-      ::operator new(static_cast<std::size_t>(scratch_size<T>(d)) * sizeof(T), std::align_val_t{64})));
+  const Rows<T> rows{.x = x.data(),
+                     .y = y.data(),
+                     .trials = nullptr,
+                     .weights = w.data(),
+                     .offset = nullptr,
+                     .n_rows = n,
+                     .n_columns = d,
+                     .likelihood = RowLikelihood::bernoulli};
+  const std::unique_ptr<T, Free<T>> scratch(
+      static_cast<T*>(::operator new (static_cast<std::size_t>(scratch_size<T>(d)) * sizeof(T), std::align_val_t{64})));
   const auto gram_size = static_cast<std::size_t>(padded * padded);
   std::vector<double> out(2 + size + gram_size + 2 + size + size + gram_size + size + size + 3, 0.0);
   double* next = out.data();
   const auto take = [&](std::size_t count) { return std::exchange(next, next + count); };
   const RowKernels<T>& kernels = rows_of<T>(table);
-  ExpectationChunk<T> full{.rows = &rows, .begin = 0, .end = n, .mean = mean.data(), .scale_blocks = blocks.data(),
+  ExpectationChunk<T> full{.rows = &rows,
+                           .begin = 0,
+                           .end = n,
+                           .mean = mean.data(),
+                           .scale_blocks = blocks.data(),
                            .first_row = first_row.data()};
   full.value = take(2);
   full.gradient = take(size);
@@ -74,7 +84,8 @@ std::vector<double> results(const IsaTable& table, std::int64_t n, std::int64_t 
   gram_chunk.gram = take(gram_size);
   gram_chunk.moment = take(size);
   kernels.gram(gram_chunk, scratch.get());
-  kernels.product({.rows = &rows, .begin = 0, .end = n, .c = w.data(), .v = mean.data(), .out = take(size)}, scratch.get());
+  kernels.product({.rows = &rows, .begin = 0, .end = n, .c = w.data(), .v = mean.data(), .out = take(size)},
+                  scratch.get());
   std::vector<T> z(3 * size);
   for (std::size_t i = 0; i < z.size(); ++i) z[i] = T(0.05) * static_cast<T>(i % 7);
   kernels.draws({.rows = &rows, .begin = 0, .end = n, .z = z.data(), .n_draws = 3, .out = take(3)}, scratch.get());

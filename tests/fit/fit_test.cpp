@@ -91,16 +91,19 @@ TEST(Fit, AFrequencyWeightIsThatManyRows) {
   Table thrice;
   for (const char* column : {"x1", "x2", "y"}) {
     std::vector<double> values;
-    for (int k = 0; k < 3; ++k) values.insert(values.end(), once.at(column).numbers.begin(), once.at(column).numbers.end());
+    for (int k = 0; k < 3; ++k)
+      values.insert(values.end(), once.at(column).numbers.begin(), once.at(column).numbers.end());
     thrice.add_numbers(column, values);
   }
   Table weighted = once;
   weighted.add_numbers("w", std::vector<double>(60, 3.0));
   for (const Likelihood likelihood : {Likelihood::bernoulli, Likelihood::gaussian}) {
     GlmOptions options;
-    const Fit repeated = velbo::fit(Glm("y ~ x1 + x2", likelihood, thrice, options), {.tolerance = 1e-5, .scalar = Scalar::float64});
+    const Fit repeated =
+        velbo::fit(Glm("y ~ x1 + x2", likelihood, thrice, options), {.tolerance = 1e-5, .scalar = Scalar::float64});
     options.weights = "w";
-    const Fit counted = velbo::fit(Glm("y ~ x1 + x2", likelihood, weighted, options), {.tolerance = 1e-5, .scalar = Scalar::float64});
+    const Fit counted =
+        velbo::fit(Glm("y ~ x1 + x2", likelihood, weighted, options), {.tolerance = 1e-5, .scalar = Scalar::float64});
     EXPECT_NEAR(repeated.summary.quality.elbo, counted.summary.quality.elbo, 1e-6);
     for (std::size_t i = 0; i < repeated.summary.parameters.size(); ++i) {
       EXPECT_NEAR(repeated.summary.parameters[i].mean, counted.summary.parameters[i].mean, 1e-6);
@@ -122,8 +125,7 @@ TEST(Fit, MeanFieldBeyondAThousandLatents) {
   const std::int64_t n = 3000, d = 1500;
   const std::vector<double> x = test::normals(n * d, 11), noise = test::normals(n, 12);
   std::vector<double> y(static_cast<std::size_t>(n));
-  for (std::size_t i = 0; i < y.size(); ++i)
-    y[i] = x[i * d] - 0.5 * x[i * d + 1] + 1.5 * noise[i] > 0 ? 1 : 0;
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = x[i * d] - 0.5 * x[i * d + 1] + 1.5 * noise[i] > 0 ? 1 : 0;
   GlmOptions options;
   options.prior = Prior::normal(0, 0.1);
   const Glm model(Likelihood::bernoulli, {.x = {x.data(), n, d, d}, .y = y}, options);
@@ -152,7 +154,8 @@ TEST(FitLarge, FewPassesOverManyRows) {
   EXPECT_EQ(fit.summary.fit.status, Status::converged);
   EXPECT_LE(fit.summary.fit.full_passes, 3.0);
   EXPECT_EQ(fit.summary.quality.verdict, Verdict::good) << fit.summary.quality.k_hat;
-  const Fit precise = velbo::fit(model, {.tolerance = 1e-7, .scalar = Scalar::float64, .diagnostic_draws = 100, .init = fit.posterior});
+  const Fit precise =
+      velbo::fit(model, {.tolerance = 1e-7, .scalar = Scalar::float64, .diagnostic_draws = 100, .init = fit.posterior});
   double means = 0, sds = 0;
   for (std::size_t i = 0; i < fit.summary.parameters.size(); ++i) {
     const ParameterSummary &a = fit.summary.parameters[i], &b = precise.summary.parameters[i];
@@ -161,9 +164,10 @@ TEST(FitLarge, FewPassesOverManyRows) {
   }
   EXPECT_LT(means, 0.05);
   EXPECT_LT(sds, 0.01);
-  std::printf("passes %.2f, fit %.3f s, diagnosis %.3f s, threads %d: means within %.2g sd, sds within %.2g, claimed %.2g\n",
-              fit.summary.fit.full_passes, fit.summary.fit.seconds.fit, fit.summary.fit.seconds.diagnose,
-              fit.summary.fit.threads, means, sds, fit.summary.quality.error_sd);
+  std::printf(
+      "passes %.2f, fit %.3f s, diagnosis %.3f s, threads %d: means within %.2g sd, sds within %.2g, claimed %.2g\n",
+      fit.summary.fit.full_passes, fit.summary.fit.seconds.fit, fit.summary.fit.seconds.diagnose,
+      fit.summary.fit.threads, means, sds, fit.summary.quality.error_sd);
   EXPECT_LE(means, std::max(0.001, 3 * fit.summary.quality.error_sd));  // the estimate of the error is an honest one
 }
 
@@ -172,7 +176,8 @@ TEST(FitOptions, AreChecked) {
   const auto error = [&](const FitOptions& options) {
     return test::error_of([&] { static_cast<void>(velbo::fit(model, options)); });
   };
-  EXPECT_EQ(error({.tolerance = 0}), "argument| tolerance is 0, expected a positive number of posterior standard deviations");
+  EXPECT_EQ(error({.tolerance = 0}),
+            "argument| tolerance is 0, expected a positive number of posterior standard deviations");
   EXPECT_EQ(error({.max_steps = 0}), "argument| max_steps is 0, expected 1 or more");
   EXPECT_EQ(error({.max_seconds = -1}), "argument| max_seconds is -1, expected a positive number");
   EXPECT_EQ(error({.threads = -2}), "argument| threads is -2, expected 0 (all) or a positive number");

@@ -98,8 +98,8 @@ TEST_P(Posteriordb, FullRankReachesTheBestGaussian) {
   const std::vector<double> cov = fit.posterior.unconstrained_covariance();
   const Eigen::VectorXd sd = Eigen::MatrixXd::Map(cov.data(), d, d).diagonal().cwiseSqrt();
   const auto& best = optimum_["fullrank"];
-  const Distance found = distance(map(fit.posterior.unconstrained_mean()), sd, test::vector_of(best["mean"]),
-                                  test::vector_of(best["sd"]));
+  const Distance found =
+      distance(map(fit.posterior.unconstrained_mean()), sd, test::vector_of(best["mean"]), test::vector_of(best["sd"]));
   EXPECT_LT(found.means, 0.03);
   EXPECT_GT(found.least_ratio, 0.98);
   EXPECT_LT(found.most_ratio, 1.02);
@@ -118,12 +118,12 @@ TEST_P(Posteriordb, FullRankReachesTheBestGaussian) {
   }
   const Distance corrected =
       distance(corrected_mean, corrected_sd, test::vector_of(exact["mean"]), test::vector_of(exact["sd"]));
-  std::printf("%-30s to optimum %.4f sd, sds %.4f-%.4f, ELBO %+.4f | to exact %.3f sd, sds %.3f-%.3f | corrected %.3f sd, "
-              "sds %.3f-%.3f | k-hat %.2f\n",
-              GetParam().name.c_str(), found.means, found.least_ratio, found.most_ratio,
-              fit.summary.quality.elbo - best["elbo"].get<double>() - half_constant_, to_exact.means,
-              to_exact.least_ratio, to_exact.most_ratio, corrected.means, corrected.least_ratio, corrected.most_ratio,
-              fit.summary.quality.k_hat);
+  std::printf(
+      "%-30s to optimum %.4f sd, sds %.4f-%.4f, ELBO %+.4f | to exact %.3f sd, sds %.3f-%.3f | corrected %.3f sd, "
+      "sds %.3f-%.3f | k-hat %.2f\n",
+      GetParam().name.c_str(), found.means, found.least_ratio, found.most_ratio,
+      fit.summary.quality.elbo - best["elbo"].get<double>() - half_constant_, to_exact.means, to_exact.least_ratio,
+      to_exact.most_ratio, corrected.means, corrected.least_ratio, corrected.most_ratio, fit.summary.quality.k_hat);
   if (!has_corrected) return;
   EXPECT_LT(corrected.means, 0.05);
   EXPECT_GT(corrected.least_ratio, 0.95);
@@ -141,8 +141,8 @@ TEST_P(Posteriordb, MeanFieldReachesTheBestMeanField) {
   // In units of the full-rank sd: the reference's own means are that accurate, mean-field sds being up to 30 times smaller.
   const Eigen::VectorXd off = map(fit.posterior.unconstrained_mean()) - test::vector_of(best["mean"]);
   EXPECT_LT((off.array() / test::vector_of(optimum_["fullrank"]["sd"]).array()).abs().maxCoeff(), 0.03);
-  const Distance found = distance(map(fit.posterior.unconstrained_mean()), sd, test::vector_of(best["mean"]),
-                                  test::vector_of(best["sd"]));
+  const Distance found =
+      distance(map(fit.posterior.unconstrained_mean()), sd, test::vector_of(best["mean"]), test::vector_of(best["sd"]));
   EXPECT_GT(found.least_ratio, 0.98);
   EXPECT_LT(found.most_ratio, 1.02);
   EXPECT_NEAR(fit.summary.quality.elbo, best["elbo"].get<double>() + half_constant_,

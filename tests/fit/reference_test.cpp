@@ -52,15 +52,18 @@ TEST_P(References, AreReached) {
   const nlohmann::json c = test::read_json(kReferences / (name + ".json"));
   const Table table = table_of_case(c);
   const Glm model = model_of(c, table);
-  for (const FamilyAnswer& family : {FamilyAnswer{"full_rank", FamilyKind::full_rank}, FamilyAnswer{"mean_field", FamilyKind::mean_field}}) {
+  for (const FamilyAnswer& family :
+       {FamilyAnswer{"full_rank", FamilyKind::full_rank}, FamilyAnswer{"mean_field", FamilyKind::mean_field}}) {
     if (!c.contains(family.key)) continue;
     SCOPED_TRACE(family.key);
-    const Fit fit = velbo::fit(model, {.family = family.family, .tolerance = 1e-3, .scalar = scalar, .diagnostic_draws = 1000});
+    const Fit fit =
+        velbo::fit(model, {.family = family.family, .tolerance = 1e-3, .scalar = scalar, .diagnostic_draws = 1000});
     EXPECT_EQ(fit.summary.fit.status, Status::converged) << fit.summary.fit.message;
     const auto& best = c[family.key];
     const Eigen::VectorXd mean = test::vector_of(best["mean"]);
-    const Eigen::VectorXd sd = best.contains("sd") ? test::vector_of(best["sd"])
-                                                   : Eigen::VectorXd(test::matrix_of(best["cov"]).diagonal().cwiseSqrt());
+    const Eigen::VectorXd sd = best.contains("sd")
+                                   ? test::vector_of(best["sd"])
+                                   : Eigen::VectorXd(test::matrix_of(best["cov"]).diagonal().cwiseSqrt());
     const auto d = static_cast<std::size_t>(mean.size());
     const std::vector<double> cov = fit.posterior.unconstrained_covariance();
     for (std::size_t i = 0; i < d; ++i) {
@@ -100,8 +103,9 @@ TEST_P(Wells, IsWithinTheExactPosterior) {
   EXPECT_LT(sds, 0.02);
   EXPECT_EQ(fit.summary.quality.verdict, Verdict::good);
   EXPECT_NEAR(fit.summary.quality.log_evidence, c["exact"]["log_evidence"].get<double>(), 0.005);
-  std::printf("%s: means within %.4f sd, sds within %.3f %%, k-hat %.2f, fit %.2g s, diagnosis %.2g s\n", GetParam().c_str(),
-              means, 100 * sds, fit.summary.quality.k_hat, fit.summary.fit.seconds.fit, fit.summary.fit.seconds.diagnose);
+  std::printf("%s: means within %.4f sd, sds within %.3f %%, k-hat %.2f, fit %.2g s, diagnosis %.2g s\n",
+              GetParam().c_str(), means, 100 * sds, fit.summary.quality.k_hat, fit.summary.fit.seconds.fit,
+              fit.summary.fit.seconds.diagnose);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Wells, testing::Values("wells_two", "wells_interaction"),

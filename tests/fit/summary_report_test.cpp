@@ -1,6 +1,8 @@
 // The summary for people.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <cmath>
 #include <limits>
 #include <sstream>

@@ -39,8 +39,9 @@ Glm make_model(const OracleCase& c) {
     weights.push_back(i % 7 == 2 ? 0 : 0.5 + std::abs(noise[3 * i + 2]));
     offset.push_back(0.2 * noise[3 * i + 1]);
   }
-  GlmArrays arrays{.x = {x.data(), static_cast<std::int64_t>(n), static_cast<std::int64_t>(d), static_cast<std::int64_t>(d)},
-                   .y = y};
+  GlmArrays arrays{
+      .x = {x.data(), static_cast<std::int64_t>(n), static_cast<std::int64_t>(d), static_cast<std::int64_t>(d)},
+      .y = y};
   if (c.extras) {
     arrays.weights = weights;
     arrays.offset = offset;
@@ -90,7 +91,8 @@ TEST_P(Oracles, DerivativesEqualFiniteDifferences) {
     EXPECT_NEAR(e.gradient[i], (up.value - down.value) / (2 * h), 1e-6 * (1 + std::abs(e.gradient[i]))) << i;
     // The curvature is minus the derivative of the gradient in the mean (Bonnet and Price).
     if (family == FamilyKind::mean_field) {
-      EXPECT_NEAR(e.curvature(i, 0), -(up.gradient[i] - down.gradient[i]) / (2 * h), 1e-5 * (1 + std::abs(e.curvature(i, 0))));
+      EXPECT_NEAR(e.curvature(i, 0), -(up.gradient[i] - down.gradient[i]) / (2 * h),
+                  1e-5 * (1 + std::abs(e.curvature(i, 0))));
     } else {
       for (Eigen::Index j = 0; j < d; ++j)
         EXPECT_NEAR(e.curvature(i, j), -(up.gradient[j] - down.gradient[j]) / (2 * h),
@@ -157,7 +159,8 @@ TEST_P(Oracles, FloatRowsAgreeWithinTheirSlack) {
   EXPECT_NEAR(wide.value, narrow.value, narrow.slack + 1e-9);
   for (Eigen::Index i = 0; i < wide.gradient.size(); ++i)
     EXPECT_NEAR(wide.gradient[i], narrow.gradient[i],
-                3e-6 * std::sqrt(60 * std::abs(family == FamilyKind::mean_field ? wide.curvature(i, 0) : wide.curvature(i, i))));
+                3e-6 * std::sqrt(60 * std::abs(family == FamilyKind::mean_field ? wide.curvature(i, 0)
+                                                                                : wide.curvature(i, i))));
 }
 
 TEST_P(Oracles, StartIsFiniteAndSolveInvertsTheCurvature) {
@@ -173,7 +176,8 @@ TEST_P(Oracles, StartIsFiniteAndSolveInvertsTheCurvature) {
   GaussianPoint full = start;
   full.family = FamilyKind::full_rank;
   full.factor = start.factor.col(0).asDiagonal();
-  const ExpectedLogJoint dense = make_oracle<double>(model.data(), Context(), FamilyKind::full_rank)->evaluate(full, true);
+  const ExpectedLogJoint dense =
+      make_oracle<double>(model.data(), Context(), FamilyKind::full_rank)->evaluate(full, true);
   const Eigen::VectorXd right = Eigen::VectorXd::LinSpaced(start.dimension(), 1, 2);
   const Eigen::VectorXd x = oracle->solve_curvature(start, right, 1e-12);
   ASSERT_EQ(dense.curvature.llt().info(), Eigen::Success);
@@ -191,9 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
                                      OracleCase{"gaussian_precision", Likelihood::gaussian, false, true,
                                                 WeightsKind::precision}),
                      testing::Values(FamilyKind::mean_field, FamilyKind::full_rank)),
-    [](const auto& p) {
-      return std::get<0>(p.param).name + "_" + std::string(name(std::get<1>(p.param)));
-    });
+    [](const auto& p) { return std::get<0>(p.param).name + "_" + std::string(name(std::get<1>(p.param))); });
 
 // A subsample of as many rows as there are is the model itself.
 TEST(Oracles, SubsampleOfAllRowsIsTheModel) {
