@@ -84,7 +84,8 @@ void full_rank_pass(benchmark::State& state) {
   std::vector<double> gradient(static_cast<std::size_t>(d)), curvature(static_cast<std::size_t>(d * d));
   RowSums sums{.value = 0, .absolute = 0, .gradient = gradient.data(), .curvature = curvature.data()};
   const auto pass = [&] {
-    context.ops<float>().expected_log_likelihood_full_rank(context, data.rows, data.mean.data(), data.factor.data(), sums);
+    context.ops<float>().expected_log_likelihood_full_rank(context, data.rows, data.mean.data(), data.factor.data(),
+                                                           sums);
   };
   pass();
   Eigen::VectorXd expected_gradient;
