@@ -299,6 +299,22 @@ TEST(HardCases, NoTrialsAtAllLeaveThePrior) {
   EXPECT_NEAR(fit.summary.parameters[1].sd, 2, 1e-6);
 }
 
+// Far from the optimum Anderson's proposal may lie next to the point by accident: that is not convergence.
+TEST(HardCases, AnOutcomeInTinyUnitsIsNotConvergedByAccident) {
+  for (const std::uint64_t seed : {1U, 2U, 3U}) {
+    Table table;
+    std::vector<double> y = test::normals(50, 140 + seed);
+    for (double& v : y) v *= 1e-9;
+    table.add_numbers("y", y);
+    table.add_numbers("x", test::normals(50, 150 + seed));
+    GlmOptions options = priors(Prior::cauchy(0, 1), Prior::cauchy(0, 1));
+    options.prior_sigma = Prior::half_cauchy(1);
+    const Fit fit = velbo::fit(Glm("y ~ x", Likelihood::gaussian, table, options));
+    if (fit.summary.fit.status != Status::converged) continue;  // to say so is sound
+    EXPECT_NEAR(std::log10(fit.summary.parameters[2].mean), -9, 0.2) << fit.summary.quality.error_sd;
+  }
+}
+
 // Ninety small fits of many kinds, at the default tolerance and at 1e-6: what is claimed converged is near the optimum.
 TEST(HardCases, ClaimedConvergenceIsNearTheOptimum) {
   const Prior coefficient[] = {Prior::normal(0, 2.5), Prior::normal(0, 50), Prior::student_t(3, 0, 1),
