@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "velbo/array.h"
+#include "velbo/data.h"
 #include "velbo/export.h"
 #include "velbo/prior.h"
 #include "velbo/table.h"
@@ -52,9 +52,10 @@ struct GlmOptions {
   std::optional<Prior> prior_sigma = {};
 };
 
-// Outcome and predictors of a model made from arrays, all in host memory, [N] each; copied.
+// Outcome and predictors of a model made from arrays, all in host memory, [N] each; copied, but for an x that was borrowed
+// or mapped.
 struct GlmArrays {
-  MatrixView<const double> x;  // [N, D] without the intercept's column
+  FeatureMatrix x;  // [N, D] without the intercept's column
   std::span<const double> y;
   std::span<const double> weights = {};  // empty: one each
   std::span<const double> offset = {};

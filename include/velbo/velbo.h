@@ -2,6 +2,7 @@
 #pragma once
 #include "velbo/array.h"
 #include "velbo/context.h"
+#include "velbo/data.h"
 #include "velbo/device.h"
 #include "velbo/diagnostics.h"
 #include "velbo/error.h"

@@ -7,6 +7,7 @@
 #pragma once
 #include <cstdint>
 
+#include "backend/element.h"
 #include "velbo/context.h"
 #include "velbo/random.h"
 
@@ -19,38 +20,67 @@ enum class RowLikelihood : std::int32_t {
   unit_gaussian,  // -(y - eta)^2 / 2
 };
 
-// Rows of data, N = n_rows, D = n_columns.
+// B = n_rows rows of data, read where they are.  D = n_columns: the features' columns and, last, the intercept's column of
+// ones, which is not stored.  The predictor's columns are x minus centre.
+//
+// Dense rows of either element type are converted as they are read; so are the rows of a compressed sparse matrix.
 template <class T>
 struct Rows {
-  const T* x = nullptr;        // [N, D] row-major
-  const T* y = nullptr;        // [N]; bernoulli: number of successes
-  const T* trials = nullptr;   // [N] bernoulli: number of trials; nullptr: one each
-  const T* weights = nullptr;  // [N] multiply each row's log likelihood; nullptr: one each
-  const T* offset = nullptr;   // [N] added to the linear predictor; nullptr: zero
+  const void* x = nullptr;            // dense: element (i, j) is x[i * stride + j], of type `element`
+  Element element = Element::float64;
+  std::int64_t stride = 0;
+  const std::int64_t* row_start = nullptr;  // sparse, where not null: entries row_start[i] <= k < row_start[i + 1] of row i
+  const std::int32_t* column = nullptr;
+  const double* value = nullptr;
+  const double* centre = nullptr;  // [n_features], host memory; dense only; nullptr: zeros
+  bool intercept = false;
+  const T* y = nullptr;        // stored rows; bernoulli: number of successes
+  const T* trials = nullptr;   // bernoulli: number of trials; nullptr: one each
+  const T* weights = nullptr;  // multiply each row's log likelihood; nullptr: one each
+  const T* offset = nullptr;   // added to the linear predictor; nullptr: zero
   T scale = 1;                 // multiplies every weight: N / B where B rows stand for N
+  // [B] stored row (of x, y, trials, weights, offset) that is row n here; any order, repeats allowed; nullptr: n itself.
+  const std::int64_t* index = nullptr;
   std::int64_t n_rows = 0;
-  std::int64_t n_columns = 0;
+  std::int64_t n_features = 0;
   RowLikelihood likelihood = RowLikelihood::bernoulli;
+
+  std::int64_t n_columns() const { return n_features + (intercept ? 1 : 0); }
+};
+
+// Scale of the latents' Gaussian: s_n^2 = sum_d (sd_d x_nd)^2 + |factor' x_n|^2.  Host memory; either may be missing.
+struct PredictorScale {
+  const double* sd = nullptr;      // [D]
+  const double* factor = nullptr;  // [D, rank] row-major; blocks of zeros are skipped, so a triangular one is cheapest
+  std::int64_t rank = 0;
+};
+
+// How the expectation over a row's predictor eta_n ~ N(m_n, s_n^2) is taken.
+struct PredictorRule {
+  // 0: by quadrature, or in closed form.  Else as the mean over this many draws m_n + s_n eps_ns of the row itself, where
+  // eps_ns = normal(key, step, draw s / 4, element 4 i + s % 4) for stored row i; d/d(s^2) is then by reparameterisation,
+  // mean_s[eps_ns dlogp/deta] / (2 s_n).
+  std::int64_t n_draws = 0;
+  Key key;
+  std::uint32_t step = 0;
 };
 
 // Sums over rows of the expected log likelihood under eta_n ~ N(m_n, s_n^2) and its derivatives (methods of
 // Rao-Blackwellised GLM expectations: rho = d/dm, c = -2 d/d(s^2)); constants of the likelihood are left to the caller.
+// Arrays are host memory but for curvature_rows; nullptr: not wanted.
+template <class T>
 struct RowSums {
-  double value = 0;            // sum_n w_n E[log p(y_n | eta_n)]
-  double absolute = 0;         // sum_n |w_n E[...]|: scale of the rounding error of `value`
-  double* gradient = nullptr;  // [D] X' (w rho); nullptr: not wanted
-  // [D, D] lower triangle of X' diag(w c) X (full rank) or [D] its diagonal (mean field); nullptr: not wanted
-  double* curvature = nullptr;
+  double value = 0;                  // sum_n w_n E[log p(y_n | eta_n)]
+  double absolute = 0;               // sum_n |w_n E[...]|: scale of the rounding error of `value`
+  double* gradient = nullptr;        // [D] X' (w rho)
+  double* gram = nullptr;            // [D, D] lower triangle of X' diag(w c) X
+  double* diagonal = nullptr;        // [D] its diagonal
+  double* factor_product = nullptr;  // [D, rank] X' diag(w c) X factor
+  T* curvature_rows = nullptr;       // [device] [B] w_n c_n
 };
 
 template <class T>
 struct Ops {
-  // out[n, k] = x[n, source[k]] - centre[k], converted.  x [N, D], source [D], centre [D]: host memory; [device] out [N, D]
-  void (*keep_rows)(const Context&, const double* x, std::int64_t n_rows, std::int64_t n_columns,
-                    const std::int64_t* source, const double* centre, T* out);
-  // out[i, :] = from[rows[i], :].  [device] from [*, width], out [count, width]; rows [count] in host memory
-  void (*gather_rows)(const Context&, const T* from, std::int64_t width, const std::int64_t* rows, std::int64_t count,
-                      T* out);
   // Where a fit may start from: curvature c [device] [N] and working response r [device] [N] times c.  bernoulli: the
   // largest curvature there is, trials / 4, and 0; poisson: y + 1/2 and log(y + 1/2) - offset; unit_gaussian: 1 and
   // y - offset.  Weights and scale included.
@@ -59,13 +89,9 @@ struct Ops {
   void (*normals)(const Context&, Key key, std::uint32_t step, std::uint32_t first_draw, std::int64_t n_draws,
                   std::int64_t dimension, T* out);
 
-  // m = X mean + offset, s^2_n = |scale_tril' x_n|^2.  mean [D], scale_tril [D, D] row-major (any zeros are skipped in
-  // blocks, so a triangular factor in the rows' order is cheapest), both host memory.
-  void (*expected_log_likelihood_full_rank)(const Context&, const Rows<T>&, const double* mean,
-                                            const double* scale_tril, RowSums&);
-  // The same with s^2_n = sum_d (sd_d x_nd)^2.  curvature_rows, where given, receives w_n c_n: [device] [N].
-  void (*expected_log_likelihood_mean_field)(const Context&, const Rows<T>&, const double* mean, const double* sd,
-                                             RowSums&, T* curvature_rows);
+  // m = X mean + offset, s^2 by `scale`; mean [D] in host memory.
+  void (*expected_log_likelihood)(const Context&, const Rows<T>&, const double* mean, const PredictorScale& scale,
+                                  const PredictorRule& rule, RowSums<T>&);
   // gram = X' diag(c) X: its lower triangle [D, D], or its diagonal [D]; moment [D] = X' r.  c, r: [device] [N]; nullptr c:
   // ones; nullptr gram or moment: not wanted.
   void (*weighted_gram)(const Context&, const Rows<T>&, const T* c, const T* r, bool diagonal, double* gram,
@@ -74,6 +100,9 @@ struct Ops {
   void (*curvature_product)(const Context&, const Rows<T>&, const T* c, const double* v, double* out);
   // out[s] = sum_n w_n log p(y_n | x_n' z_s + offset_n) for z [S, D] in host memory, without the constants.
   void (*log_likelihood)(const Context&, const Rows<T>&, const double* z, std::int64_t n_draws, double* out);
+  // The same, with gradient[s, :] = d out[s] / d z_s, [S, D] in host memory.
+  void (*log_likelihood_gradient)(const Context&, const Rows<T>&, const double* z, std::int64_t n_draws, double* out,
+                                  double* gradient);
 };
 
 const Ops<float>& cpu_ops_float();

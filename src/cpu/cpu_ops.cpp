@@ -70,26 +70,27 @@ std::vector<double> sum_over_rows(const Context& context, std::int64_t n_rows, s
   return total;
 }
 
-// The factor as the kernels read it: blocks of columns, and for each the first row that is not zero.
+// The factor [D, rank] as the kernels read it: blocks of columns, and for each the first row that is not zero.
 template <class T>
 struct FactorBlocks {
-  FactorBlocks(const double* factor, std::int64_t d)
-      : first_row(static_cast<std::size_t>(padded_columns(d) / kColumnBlock)) {
+  FactorBlocks(const double* factor, std::int64_t d, std::int64_t rank)
+      : count(padded_columns(rank) / kColumnBlock), first_row(static_cast<std::size_t>(count)) {
     const std::int64_t padded = padded_columns(d);
-    blocks.assign(static_cast<std::size_t>(padded * padded), T(0));
-    for (std::int64_t b = 0; b < padded / kColumnBlock; ++b) {
+    blocks.assign(static_cast<std::size_t>(count * padded * kColumnBlock), T(0));
+    for (std::int64_t b = 0; b < count; ++b) {
       std::int64_t first = padded;
       for (std::int64_t row = 0; row < d; ++row)
         for (std::int64_t i = 0; i < kColumnBlock; ++i) {
           const std::int64_t column = b * kColumnBlock + i;
-          if (column >= d) continue;
-          const double value = factor[row * d + column];
+          if (column >= rank) continue;
+          const double value = factor[row * rank + column];
           blocks[static_cast<std::size_t>((b * padded + row) * kColumnBlock + i)] = static_cast<T>(value);
           if (value != 0 && row < first) first = row;
         }
       first_row[static_cast<std::size_t>(b)] = static_cast<std::int32_t>(first);
     }
   }
+  std::int64_t count;
   std::vector<T> blocks;
   std::vector<std::int32_t> first_row;
 };
@@ -116,41 +117,24 @@ void for_rows(const Context& context, std::int64_t n_rows, std::int64_t width, c
 }
 
 template <class T>
-void keep_rows(const Context& context, const double* x, std::int64_t n_rows, std::int64_t n_columns,
-               const std::int64_t* source, const double* centre, T* out) {
-  for_rows(context, n_rows, n_columns, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t n = begin; n < end; ++n)
-      for (std::int64_t k = 0; k < n_columns; ++k)
-        out[n * n_columns + k] = static_cast<T>(x[n * n_columns + source[k]] - centre[k]);
-  });
-}
-
-template <class T>
-void gather_rows(const Context& context, const T* from, std::int64_t width, const std::int64_t* rows,
-                 std::int64_t count, T* out) {
-  for_rows(context, count, width, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) std::copy_n(from + rows[i] * width, width, out + i * width);
-  });
-}
-
-template <class T>
 void starting_curvature(const Context& context, const Rows<T>& rows, T* c, T* c_times_r) {
   for_rows(context, rows.n_rows, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
-      const T weight = rows.scale * (rows.weights != nullptr ? rows.weights[n] : T(1));
-      const T offset = rows.offset != nullptr ? rows.offset[n] : T(0);
+      const std::int64_t row = rows.index != nullptr ? rows.index[n] : n;
+      const T weight = rows.scale * (rows.weights != nullptr ? rows.weights[row] : T(1));
+      const T offset = rows.offset != nullptr ? rows.offset[row] : T(0);
       switch (rows.likelihood) {
         case RowLikelihood::bernoulli:
-          c[n] = weight * (rows.trials != nullptr ? rows.trials[n] : T(1)) / T(4);
+          c[n] = weight * (rows.trials != nullptr ? rows.trials[row] : T(1)) / T(4);
           c_times_r[n] = 0;
           break;
         case RowLikelihood::poisson:
-          c[n] = weight * (rows.y[n] + T(0.5));
-          c_times_r[n] = c[n] * (std::log(rows.y[n] + T(0.5)) - offset);
+          c[n] = weight * (rows.y[row] + T(0.5));
+          c_times_r[n] = c[n] * (std::log(rows.y[row] + T(0.5)) - offset);
           break;
         case RowLikelihood::unit_gaussian:
           c[n] = weight;
-          c_times_r[n] = weight * (rows.y[n] - offset);
+          c_times_r[n] = weight * (rows.y[row] - offset);
           break;
       }
     }
@@ -170,67 +154,51 @@ void normals(const Context& context, Key key, std::uint32_t step, std::uint32_t 
   });
 }
 
-// Both families: `full_rank` says which of factor and sd is given.
 template <class T>
-void expected_log_likelihood(const Context& context, const Rows<T>& rows, const double* mean, const double* scale,
-                             bool full_rank, RowSums& sums, T* curvature_rows) {
-  const std::int64_t d = rows.n_columns;
+void expected_log_likelihood(const Context& context, const Rows<T>& rows, const double* mean,
+                             const PredictorScale& scale, const PredictorRule& rule, RowSums<T>& sums) {
+  const std::int64_t d = rows.n_columns();
   const std::int64_t padded = padded_columns(d);
   const std::vector<T> mean_t = converted<T>(mean, d);
-  std::unique_ptr<FactorBlocks<T>> factor;
+  const FactorBlocks<T> factor(scale.factor, d, scale.factor != nullptr ? scale.rank : 0);
   std::vector<T> variance;
-  if (full_rank) {
-    factor = std::make_unique<FactorBlocks<T>>(scale, d);
-  } else {
-    for (std::int64_t j = 0; j < d; ++j) variance.push_back(static_cast<T>(scale[j] * scale[j]));
-  }
+  if (scale.sd != nullptr)
+    for (std::int64_t j = 0; j < d; ++j) variance.push_back(static_cast<T>(scale.sd[j] * scale.sd[j]));
   const std::int64_t n_gradient = sums.gradient != nullptr ? d : 0;
-  const std::int64_t n_curvature = sums.curvature == nullptr ? 0 : full_rank ? padded * padded : d;
-  const double per_row = full_rank ? 2.0 * static_cast<double>(d * d) : 8.0 * static_cast<double>(d);
+  const std::int64_t n_diagonal = sums.diagonal != nullptr ? d : 0;
+  const std::int64_t n_gram = sums.gram != nullptr ? padded * padded : 0;
+  const double per_row = 8.0 * static_cast<double>(d) + (n_gram > 0 ? 2.0 * static_cast<double>(d * d) : 0.0);
   const auto total = sum_over_rows<T>(
-      context, rows.n_rows, d, 2 + n_gradient + n_curvature, (per_row + 100) * static_cast<double>(rows.n_rows),
+      context, rows.n_rows, d, 2 + n_gradient + n_diagonal + n_gram, (per_row + 100) * static_cast<double>(rows.n_rows),
       [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
         ExpectationChunk<T> chunk{.rows = &rows,
                                   .begin = begin,
                                   .end = end,
                                   .mean = mean_t.data(),
-                                  .scale_blocks = factor ? factor->blocks.data() : nullptr,
-                                  .first_row = factor ? factor->first_row.data() : nullptr,
-                                  .variance = factor ? nullptr : variance.data(),
+                                  .scale_blocks = factor.blocks.data(),
+                                  .first_row = factor.first_row.data(),
+                                  .n_blocks = factor.count,
+                                  .variance = scale.sd != nullptr ? variance.data() : nullptr,
+                                  .rule = rule,
                                   .value = out,
                                   .gradient = n_gradient > 0 ? out + 2 : nullptr,
-                                  .curvature = n_curvature > 0 ? out + 2 + n_gradient : nullptr,
-                                  .curvature_rows = curvature_rows};
+                                  .gram = n_gram > 0 ? out + 2 + n_gradient + n_diagonal : nullptr,
+                                  .diagonal = n_diagonal > 0 ? out + 2 + n_gradient : nullptr,
+                                  .factor_product = nullptr,
+                                  .curvature_rows = sums.curvature_rows};
         kernels<T>().expectation(chunk, scratch);
       });
   sums.value = total[0];
   sums.absolute = total[1];
   if (n_gradient > 0) std::copy_n(total.data() + 2, d, sums.gradient);
-  if (n_curvature > 0) {
-    if (full_rank) {
-      copy_gram(total.data() + 2 + n_gradient, d, sums.curvature);
-    } else {
-      std::copy_n(total.data() + 2 + n_gradient, d, sums.curvature);
-    }
-  }
-}
-
-template <class T>
-void expected_full_rank(const Context& context, const Rows<T>& rows, const double* mean, const double* scale_tril,
-                        RowSums& sums) {
-  expected_log_likelihood<T>(context, rows, mean, scale_tril, true, sums, nullptr);
-}
-
-template <class T>
-void expected_mean_field(const Context& context, const Rows<T>& rows, const double* mean, const double* sd,
-                         RowSums& sums, T* curvature_rows) {
-  expected_log_likelihood<T>(context, rows, mean, sd, false, sums, curvature_rows);
+  if (n_diagonal > 0) std::copy_n(total.data() + 2 + n_gradient, d, sums.diagonal);
+  if (n_gram > 0) copy_gram(total.data() + 2 + n_gradient + n_diagonal, d, sums.gram);
 }
 
 template <class T>
 void weighted_gram(const Context& context, const Rows<T>& rows, const T* c, const T* r, bool diagonal, double* gram,
                    double* moment) {
-  const std::int64_t d = rows.n_columns;
+  const std::int64_t d = rows.n_columns();
   const std::int64_t padded = padded_columns(d);
   const std::int64_t n_gram = gram == nullptr ? 0 : diagonal ? d : padded * padded;
   const std::int64_t n_moment = moment != nullptr && r != nullptr ? d : 0;
@@ -254,7 +222,7 @@ void weighted_gram(const Context& context, const Rows<T>& rows, const T* c, cons
 
 template <class T>
 void curvature_product(const Context& context, const Rows<T>& rows, const T* c, const double* v, double* out) {
-  const std::int64_t d = rows.n_columns;
+  const std::int64_t d = rows.n_columns();
   const std::vector<T> v_t = converted<T>(v, d);
   const auto total = sum_over_rows<T>(
       context, rows.n_rows, d, d, 4.0 * static_cast<double>(d) * static_cast<double>(rows.n_rows),
@@ -267,9 +235,10 @@ void curvature_product(const Context& context, const Rows<T>& rows, const T* c, 
 
 // Few rows and many draws are as common as the other way round, so blocks of draws are shared out too.
 template <class T>
-void log_likelihood(const Context& context, const Rows<T>& rows, const double* z, std::int64_t n_draws, double* out) {
+void log_likelihood_gradient(const Context& context, const Rows<T>& rows, const double* z, std::int64_t n_draws,
+                             double* out, double* gradient) {
   constexpr std::int64_t kDrawsOfABlock = 512;
-  const std::int64_t d = rows.n_columns;
+  const std::int64_t d = rows.n_columns();
   const Chunks chunks = cut<T>(rows.n_rows, d, std::min(n_draws, kDrawsOfABlock));
   const std::int64_t blocks = (n_draws + kDrawsOfABlock - 1) / kDrawsOfABlock;
   const double operations =
@@ -278,6 +247,7 @@ void log_likelihood(const Context& context, const Rows<T>& rows, const double* z
   const std::vector<T> z_t = converted<T>(z, n_draws * d);
   std::vector<std::unique_ptr<Scratch<T>>> scratch(static_cast<std::size_t>(std::max(threads, 1)));
   std::vector<double> partial(static_cast<std::size_t>(chunks.count * n_draws), 0.0);  // [chunks, S]
+  std::vector<double> gradients(gradient != nullptr ? static_cast<std::size_t>(chunks.count * n_draws * d) : 0, 0.0);
   parallel_for(chunks.count * blocks, threads, [&](std::int64_t piece, int worker) {
     auto& mine = scratch[static_cast<std::size_t>(worker)];
     if (!mine) mine = std::make_unique<Scratch<T>>(scratch_size<T>(d));
@@ -288,24 +258,33 @@ void log_likelihood(const Context& context, const Rows<T>& rows, const double* z
                         .end = std::min(rows.n_rows, begin + chunks.rows),
                         .z = z_t.data() + first * d,
                         .n_draws = std::min(kDrawsOfABlock, n_draws - first),
-                        .out = partial.data() + chunk * n_draws + first},
+                        .out = partial.data() + chunk * n_draws + first,
+                        .gradient = gradient != nullptr ? gradients.data() + (chunk * n_draws + first) * d : nullptr},
                        mine->data.get());
   });
   std::fill_n(out, n_draws, 0.0);
   for (std::int64_t chunk = 0; chunk < chunks.count; ++chunk)
     for (std::int64_t s = 0; s < n_draws; ++s) out[s] += partial[static_cast<std::size_t>(chunk * n_draws + s)];
+  if (gradient == nullptr) return;
+  std::fill_n(gradient, n_draws * d, 0.0);
+  for (std::int64_t chunk = 0; chunk < chunks.count; ++chunk)
+    for (std::int64_t i = 0; i < n_draws * d; ++i)
+      gradient[i] += gradients[static_cast<std::size_t>(chunk * n_draws * d + i)];
 }
 
 template <class T>
-constexpr Ops<T> table{.keep_rows = keep_rows<T>,
-                       .gather_rows = gather_rows<T>,
-                       .starting_curvature = starting_curvature<T>,
+void log_likelihood(const Context& context, const Rows<T>& rows, const double* z, std::int64_t n_draws, double* out) {
+  log_likelihood_gradient<T>(context, rows, z, n_draws, out, nullptr);
+}
+
+template <class T>
+constexpr Ops<T> table{.starting_curvature = starting_curvature<T>,
                        .normals = normals<T>,
-                       .expected_log_likelihood_full_rank = expected_full_rank<T>,
-                       .expected_log_likelihood_mean_field = expected_mean_field<T>,
+                       .expected_log_likelihood = expected_log_likelihood<T>,
                        .weighted_gram = weighted_gram<T>,
                        .curvature_product = curvature_product<T>,
-                       .log_likelihood = log_likelihood<T>};
+                       .log_likelihood = log_likelihood<T>,
+                       .log_likelihood_gradient = log_likelihood_gradient<T>};
 
 }  // namespace
 

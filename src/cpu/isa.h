@@ -17,15 +17,18 @@ struct ExpectationChunk {
   std::int64_t begin = 0;
   std::int64_t end = 0;
   const T* mean = nullptr;  // [D]
-  // Full rank: the factor in column blocks of kColumnBlock: [ceil(D/4)][padded D][4], and each block's first row that is
-  // not zero.  Mean field: sd^2 [D] in `variance`.
+  // The factor in column blocks of kColumnBlock: [ceil(rank/4)][padded D][4], and each block's first row that is not zero.
   const T* scale_blocks = nullptr;
   const std::int32_t* first_row = nullptr;
-  const T* variance = nullptr;
-  double* value = nullptr;      // [2] sum and sum of absolute values
-  double* gradient = nullptr;   // [D], or nullptr
-  double* curvature = nullptr;  // [padded D, padded D] lower blocks (full rank) or [D] (mean field), or nullptr
-  T* curvature_rows = nullptr;  // [N], or nullptr
+  std::int64_t n_blocks = 0;
+  const T* variance = nullptr;  // [D] sd^2, or nullptr
+  PredictorRule rule;
+  double* value = nullptr;           // [2] sum and sum of absolute values
+  double* gradient = nullptr;        // [D], or nullptr
+  double* gram = nullptr;            // [padded D, padded D] lower blocks, or nullptr
+  double* diagonal = nullptr;        // [D], or nullptr
+  double* factor_product = nullptr;  // [D, 4 n_blocks], or nullptr
+  T* curvature_rows = nullptr;       // [B], or nullptr
 };
 
 template <class T>
@@ -57,7 +60,8 @@ struct DrawsChunk {
   std::int64_t end = 0;
   const T* z = nullptr;  // [S, D]
   std::int64_t n_draws = 0;
-  double* out = nullptr;  // [S]
+  double* out = nullptr;       // [S]
+  double* gradient = nullptr;  // [S, D], or nullptr
 };
 
 // Every function adds to its outputs and needs scratch of scratch_size(D) elements, aligned to 64 bytes.

@@ -20,7 +20,7 @@ namespace {
 template <class T>
 struct TileWalk {
   TileWalk(const Rows<T>& rows_in, T* scratch)
-      : rows(rows_in), d(rows.n_columns), padded(padded_columns(d)), tile(tile_rows<T>(d)), x(scratch) {
+      : rows(rows_in), d(rows.n_columns()), padded(padded_columns(d)), tile(tile_rows<T>(d)), x(scratch) {
     T* next = scratch + tile * padded;
     for (T** column : {&y, &trials, &weights, &m, &s, &value, &rho, &c}) {
       *column = next;
@@ -31,14 +31,36 @@ struct TileWalk {
   // Loads rows [begin, begin + n), n <= tile; `used` is n rounded up to what the vector loops need.
   void load_tile(std::int64_t begin, std::int64_t n) {
     used = (n + 63) / 64 * 64;
-    transpose_rows(rows.x + begin * d, n, d, padded, tile, x);
+    transpose(begin, n);
     for (std::int64_t r = 0; r < used; ++r) {
       const bool real = r < n;
-      const std::int64_t row = begin + r;
+      const std::int64_t row = real ? stored(begin + r) : 0;
       y[r] = real && rows.y != nullptr ? rows.y[row] : T(0);
       trials[r] = real && rows.trials != nullptr ? rows.trials[row] : T(1);
       weights[r] = !real ? T(0) : rows.weights != nullptr ? rows.scale * rows.weights[row] : rows.scale;
       m[r] = real && rows.offset != nullptr ? rows.offset[row] : T(0);
+    }
+  }
+
+  std::int64_t stored(std::int64_t row) const { return rows.index != nullptr ? rows.index[row] : row; }
+
+  void transpose(std::int64_t begin, std::int64_t n) {
+    for (std::int64_t i = 0; i < padded * tile; ++i) x[i] = 0;
+    for (std::int64_t r = 0; r < n; ++r) {
+      const std::int64_t row = stored(begin + r);
+      if (rows.row_start != nullptr) {
+        for (std::int64_t k = rows.row_start[row]; k < rows.row_start[row + 1]; ++k)
+          x[rows.column[k] * tile + r] = static_cast<T>(rows.value[k]);
+      } else {
+        for (std::int64_t j = 0; j < rows.n_features; ++j) {
+          const double centre = rows.centre != nullptr ? rows.centre[j] : 0.0;
+          const double element = rows.element == Element::float32
+                                   ? static_cast<double>(static_cast<const float*>(rows.x)[row * rows.stride + j])
+                                   : static_cast<const double*>(rows.x)[row * rows.stride + j];
+          x[j * tile + r] = static_cast<T>(element - centre);
+        }
+      }
+      if (rows.intercept) x[rows.n_features * tile + r] = 1;
     }
   }
 
@@ -58,23 +80,18 @@ void expectation(const ExpectationChunk<T>& chunk, T* scratch) {
     walk.load_tile(begin, n);
     add_product(walk.x, chunk.mean, walk.d, walk.tile, walk.used, walk.m);
     for (std::int64_t r = 0; r < walk.used; ++r) walk.s[r] = 0;
-    if (chunk.variance != nullptr) {
-      add_squares(walk.x, chunk.variance, walk.d, walk.tile, walk.used, walk.s);
-    } else {
-      add_factor_squares(walk.x, chunk.scale_blocks, chunk.first_row, walk.padded, walk.tile, walk.used, walk.s);
-    }
+    if (chunk.variance != nullptr) add_squares(walk.x, chunk.variance, walk.d, walk.tile, walk.used, walk.s);
+    add_factor_squares(walk.x, chunk.scale_blocks, chunk.first_row, chunk.n_blocks, walk.padded, walk.tile, walk.used,
+                       walk.s);
     expected_terms(walk.rows.likelihood, RowTerms<T>{walk.used, walk.y, walk.trials, walk.weights, walk.m, walk.s,
                                                      walk.value, walk.rho, walk.c});
     add_values(walk.value, walk.used, chunk.value);
     if (chunk.gradient != nullptr) add_moment(walk.x, walk.rho, walk.d, walk.tile, walk.used, chunk.gradient);
     if (chunk.curvature_rows != nullptr)
       for (std::int64_t r = 0; r < n; ++r) chunk.curvature_rows[begin + r] = walk.c[r];
-    if (chunk.curvature == nullptr) continue;
-    if (chunk.variance != nullptr) {
-      add_weighted_squares(walk.x, walk.c, walk.d, walk.tile, walk.used, chunk.curvature);
-    } else {
-      add_gram(walk.x, walk.c, walk.padded, walk.tile, walk.used, chunk.curvature);
-    }
+    if (chunk.diagonal != nullptr)
+      add_weighted_squares(walk.x, walk.c, walk.d, walk.tile, walk.used, chunk.diagonal);
+    if (chunk.gram != nullptr) add_gram(walk.x, walk.c, walk.padded, walk.tile, walk.used, chunk.gram);
   }
 }
 
@@ -124,6 +141,11 @@ void draws(const DrawsChunk<T>& chunk, T* scratch) {
       double sums[2] = {0, 0};
       add_values(walk.value, walk.used, sums);
       chunk.out[draw] += sums[0];
+      if (chunk.gradient == nullptr) continue;
+      for (std::int64_t r = 0; r < walk.used; ++r) walk.c[r] = 0;
+      expected_terms(walk.rows.likelihood, RowTerms<T>{walk.used, walk.y, walk.trials, walk.weights, walk.s, walk.c,
+                                                       walk.value, walk.rho, walk.c});
+      add_moment(walk.x, walk.rho, walk.d, walk.tile, walk.used, chunk.gradient + draw * walk.d);
     }
   }
 }

@@ -20,20 +20,6 @@ namespace {
 constexpr int kBlockRows = VELBO_VECTOR_BYTES == 64 ? 4 : 2;
 constexpr int kBlock = kColumnBlock;
 
-template <class T>
-void transpose_rows(const T* rows, std::int64_t n_rows, std::int64_t d, std::int64_t padded, std::int64_t tile, T* x) {
-  std::int64_t r = 0;
-  for (; r + 8 <= n_rows; r += 8) {
-    const T* row = rows + r * d;
-    for (std::int64_t j = 0; j < d; ++j)
-      for (int k = 0; k < 8; ++k) x[j * tile + r + k] = row[k * d + j];
-  }
-  for (; r < n_rows; ++r)
-    for (std::int64_t j = 0; j < d; ++j) x[j * tile + r] = rows[r * d + j];
-  for (std::int64_t j = 0; j < padded; ++j)
-    for (std::int64_t k = j < d ? n_rows : 0; k < tile; ++k) x[j * tile + k] = 0;
-}
-
 // out[r] += sum_d coefficient[d] * x[d][r], for `used` rows (a multiple of the lanes).
 template <class T>
 void add_product(const T* x, const T* coefficient, std::int64_t d, std::int64_t tile, std::int64_t used, T* out) {
@@ -67,11 +53,11 @@ void add_squares(const T* x, const T* coefficient, std::int64_t d, std::int64_t 
 
 // out[r] += |scale_tril' x_r|^2, with the factor in column blocks (see ExpectationChunk).
 template <class T>
-void add_factor_squares(const T* x, const T* blocks, const std::int32_t* first_row, std::int64_t padded,
-                        std::int64_t tile, std::int64_t used, T* out) {
+void add_factor_squares(const T* x, const T* blocks, const std::int32_t* first_row, std::int64_t n_blocks,
+                        std::int64_t padded, std::int64_t tile, std::int64_t used, T* out) {
   constexpr int n = Lanes<T>::count;
   constexpr int wide = kBlockRows;  // vectors of rows at a time
-  for (std::int64_t b = 0; b < padded / kBlock; ++b) {
+  for (std::int64_t b = 0; b < n_blocks; ++b) {
     const T* block = blocks + b * padded * kBlock;
     for (std::int64_t r = 0; r < used; r += wide * n) {
       Vector<T> v[kBlock][wide] = {};

@@ -42,12 +42,13 @@ double least_correlation_eigenvalue(const GlmData& data) {
   const Eigen::Index skip = data.recipe.has_intercept ? 1 : 0;
   if (d - skip < 2) return 1;
   Eigen::MatrixXd some(rows, d - skip);
+  std::vector<double> row(static_cast<std::size_t>(d - skip));
   for (std::int64_t i = 0; i < rows; ++i) {
-    const std::int64_t n = data.n_rows * i / rows;  // spread over the file
+    data.x.row(data.n_rows * i / rows, row);  // spread over the file
     for (Eigen::Index j = skip; j < d; ++j) {
       const auto column = static_cast<std::size_t>(j);
       const double sd = data.column_sd[column];
-      some(i, j - skip) = sd > 0 ? (data.x[static_cast<std::size_t>(n * d + j)] - data.column_mean[column]) / sd : 0;
+      some(i, j - skip) = sd > 0 ? (row[static_cast<std::size_t>(j - skip)] - data.column_mean[column]) / sd : 0;
     }
   }
   const Eigen::VectorXd norms = some.colwise().norm().cwiseMax(1e-300);

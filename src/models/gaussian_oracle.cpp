@@ -46,7 +46,7 @@ GaussianOracle::GaussianOracle(const GlmData& data, const Context& context, Fami
                 data.recipe.has_intercept) {
   const Eigen::Index d = data.n_columns;
   const KeptRows<double> kept(data, context, centring_);
-  const Rows<double> rows = kept.rows(RowLikelihood::unit_gaussian);
+  const Rows<double> rows = kept.rows();
   Array<double> weights(context.device(), rows.n_rows), weighted_y(context.device(), rows.n_rows);
   for (std::size_t n = 0; n < data.y.size(); ++n) {
     const double weight = data.weights.empty() ? 1 : data.weights[n];

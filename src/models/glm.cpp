@@ -31,33 +31,40 @@ void check_options(Likelihood likelihood, bool has_trials, const GlmOptions& opt
 
 // Weighted mean and sd of each column; the intercept's are 1 and 0.
 void describe_columns(GlmData& data) {
-  const auto n_columns = static_cast<std::size_t>(data.n_columns), n_rows = static_cast<std::size_t>(data.n_rows);
-  data.column_mean.assign(n_columns, 0);
-  data.column_sd.assign(n_columns, 0);
+  const auto n_features = static_cast<std::size_t>(data.x.n_columns()), n_rows = static_cast<std::size_t>(data.n_rows);
   // Precision weights do not count rows: a row of any positive weight is one.
   const bool precision = data.recipe.weights_kind == WeightsKind::precision;
   const auto count = [&](std::size_t n) {
     return data.weights.empty() ? 1 : precision ? (data.weights[n] > 0 ? 1 : 0) : data.weights[n];
   };
+  std::vector<double> mean(n_features, 0), sd(n_features, 0), row(n_features);
   double total = 0;
   for (std::size_t n = 0; n < n_rows; ++n) {
     const double w = count(n);
     total += w;
-    for (std::size_t j = 0; j < n_columns; ++j) data.column_mean[j] += w * data.x[n * n_columns + j];
+    data.x.row(static_cast<std::int64_t>(n), row);
+    for (std::size_t j = 0; j < n_features; ++j) mean[j] += w * row[j];
   }
-  for (double& mean : data.column_mean) mean /= total;
+  for (double& m : mean) m /= total;
   for (std::size_t n = 0; n < n_rows; ++n) {
     const double w = count(n);
-    for (std::size_t j = 0; j < n_columns; ++j) {
-      const double r = data.x[n * n_columns + j] - data.column_mean[j];
-      data.column_sd[j] += w * r * r;
+    data.x.row(static_cast<std::int64_t>(n), row);
+    for (std::size_t j = 0; j < n_features; ++j) {
+      const double r = row[j] - mean[j];
+      sd[j] += w * r * r;
     }
   }
-  for (std::size_t j = 0; j < n_columns; ++j) {
-    data.column_sd[j] = std::sqrt(data.column_sd[j] / std::max(total - 1, 1.0));
+  for (std::size_t j = 0; j < n_features; ++j) {
+    sd[j] = std::sqrt(sd[j] / std::max(total - 1, 1.0));
     // A constant column's sd is rounding noise of its mean, not a scale.
-    if (data.column_sd[j] <= 1e-12 * std::abs(data.column_mean[j])) data.column_sd[j] = 0;
+    if (sd[j] <= 1e-12 * std::abs(mean[j])) sd[j] = 0;
   }
+  if (data.recipe.has_intercept) {
+    mean.insert(mean.begin(), 1);
+    sd.insert(sd.begin(), 0);
+  }
+  data.column_mean = std::move(mean);
+  data.column_sd = std::move(sd);
 }
 
 // The likelihood's constants, which no fit depends on but every ELBO includes.
@@ -128,7 +135,7 @@ std::shared_ptr<const GlmData> from_table(std::string_view formula, Likelihood l
                             table.n_rows()));
   data->n_columns = static_cast<std::int64_t>(design.names().size());
   if (data->n_columns == 0) throw Error(ErrorCode::formula, "the formula has no terms: nothing to fit");
-  data->x = std::move(rows.x);
+  data->x = FeatureMatrix::adopt(std::move(rows.x), data->n_rows, data->n_columns, design.has_intercept() ? 1 : 0);
   data->y = design.evaluate_response(table, rows.row);
   if (!options.weights.empty()) data->weights = number_column(table, options.weights, rows.row);
   if (!options.offset.empty()) data->offset = number_column(table, options.offset, rows.row);
@@ -151,41 +158,37 @@ std::shared_ptr<const GlmData> from_arrays(Likelihood likelihood, const GlmArray
   const auto& x = arrays.x;
   if (!options.weights.empty() || !options.offset.empty() || !options.trials.empty())
     throw Error(ErrorCode::argument, "columns were named, but the model is made from arrays: give them as arrays");
-  if (x.n_rows < 0 || x.n_columns < 0 || x.stride < x.n_columns)
-    throw Error(ErrorCode::shape, fmt::format("x is [{}, {}] with stride {}", x.n_rows, x.n_columns, x.stride));
-  if (static_cast<std::int64_t>(arrays.y.size()) != x.n_rows)
-    throw Error(ErrorCode::shape, fmt::format("y has {} elements, but x has {} rows", arrays.y.size(), x.n_rows));
-  expect_length("weights", arrays.weights.size(), x.n_rows);
-  expect_length("offset", arrays.offset.size(), x.n_rows);
-  expect_length("trials", arrays.trials.size(), x.n_rows);
-  expect_length("names", arrays.names.size(), arrays.names.empty() ? 0 : x.n_columns);
+  if (static_cast<std::int64_t>(arrays.y.size()) != x.n_rows())
+    throw Error(ErrorCode::shape, fmt::format("y has {} elements, but x has {} rows", arrays.y.size(), x.n_rows()));
+  expect_length("weights", arrays.weights.size(), x.n_rows());
+  expect_length("offset", arrays.offset.size(), x.n_rows());
+  expect_length("trials", arrays.trials.size(), x.n_rows());
+  expect_length("names", arrays.names.size(), arrays.names.empty() ? 0 : x.n_columns());
   auto data = std::make_shared<GlmData>();
   GlmRecipe& recipe = data->recipe;
   recipe.has_intercept = !options.no_intercept;
   if (recipe.has_intercept) recipe.names.emplace_back("Intercept");
-  for (std::int64_t j = 0; j < x.n_columns; ++j)
+  for (std::int64_t j = 0; j < x.n_columns(); ++j)
     recipe.names.push_back(arrays.names.empty() ? fmt::format("x{}", j + 1)
                                                 : arrays.names[static_cast<std::size_t>(j)]);
   if (recipe.names.empty()) throw Error(ErrorCode::shape, "x has no columns and there is no intercept: nothing to fit");
   recipe.formula = recipe.has_intercept ? "y ~ 1" : "y ~ 0";
-  if (x.n_columns > 3) {
+  if (x.n_columns() > 3) {
     recipe.formula = fmt::format("y ~ {}{} + ... + {}", recipe.has_intercept ? "" : "0 + ",
                                  recipe.names[recipe.has_intercept ? 1 : 0], recipe.names.back());
   } else {
-    for (std::int64_t j = 0; j < x.n_columns; ++j)
+    for (std::int64_t j = 0; j < x.n_columns(); ++j)
       recipe.formula += " + " + recipe.names[static_cast<std::size_t>(j + (recipe.has_intercept ? 1 : 0))];
   }
-  data->n_rows = x.n_rows;
+  data->n_rows = x.n_rows();
   data->n_columns = static_cast<std::int64_t>(recipe.names.size());
-  data->x.reserve(static_cast<std::size_t>(data->n_rows * data->n_columns));
-  for (std::int64_t n = 0; n < x.n_rows; ++n) {
-    if (recipe.has_intercept) data->x.push_back(1);
-    for (std::int64_t j = 0; j < x.n_columns; ++j) {
-      const double value = x.data[n * x.stride + j];
-      if (!std::isfinite(value))
-        throw Error(ErrorCode::data, fmt::format("x[{}, {}] is {}, expected a finite number", n, j, value));
-      data->x.push_back(value);
-    }
+  data->x = x;
+  std::vector<double> row(static_cast<std::size_t>(x.n_columns()));
+  for (std::int64_t n = 0; n < x.n_rows(); ++n) {
+    x.row(n, row);
+    for (std::size_t j = 0; j < row.size(); ++j)
+      if (!std::isfinite(row[j]))
+        throw Error(ErrorCode::data, fmt::format("x[{}, {}] is {}, expected a finite number", n, j, row[j]));
   }
   data->y.assign(arrays.y.begin(), arrays.y.end());
   data->weights.assign(arrays.weights.begin(), arrays.weights.end());

@@ -28,8 +28,9 @@ struct GlmRecipe {
 // Rows are those that are complete.  All [N], host memory.
 struct GlmData {
   GlmRecipe recipe;
-  std::int64_t n_rows = 0, n_rows_dropped = 0, n_columns = 0;
-  std::vector<double> x;           // [N, D] row-major, the intercept's column of ones first where there is one
+  std::int64_t n_rows = 0, n_rows_dropped = 0;
+  std::int64_t n_columns = 0;      // D coefficients: the features' and, first where there is one, the intercept
+  FeatureMatrix x;                 // [N, D] or, with an intercept, whose column is not stored, [N, D - 1]
   std::vector<double> y;           // binomial: successes
   std::vector<double> weights;     // empty: one each
   std::vector<double> offset;      // empty: zero

@@ -1,6 +1,9 @@
 // models/kept_rows.cpp
 #include "models/kept_rows.h"
 
+#include <algorithm>
+
+#include "data/feature_store.h"
 #include "math/philox.h"
 
 namespace velbo::internal {
@@ -13,69 +16,68 @@ Array<T> uploaded(const Context& context, const std::vector<double>& values) {
   return out;
 }
 
-template <class T>
-Array<T> gathered(const Context& context, const Array<T>& from, std::int64_t width,
-                  const std::vector<std::int64_t>& rows) {
-  if (from.size() == 0) return {};
-  const auto count = static_cast<std::int64_t>(rows.size());
-  Array<T> out(context.device(), count * width);
-  context.ops<T>().gather_rows(context, from.data(), width, rows.data(), count, out.data());
-  return out;
-}
-
 }  // namespace
 
 template <class T>
-KeptRows<T>::KeptRows(const GlmData& data, const Context& context, const Centring& centring)
-    : context_(context),
-      n_rows_(data.n_rows),
-      n_columns_(data.n_columns),
-      scale_(1),
-      x_(context.device(), data.n_rows * data.n_columns),
-      y_(uploaded<T>(context, data.y)),
-      trials_(uploaded<T>(context, data.trials)),
-      weights_(uploaded<T>(context, data.weights)),
-      offset_(uploaded<T>(context, data.offset)) {
-  std::vector<std::int64_t> source;
-  std::vector<double> centre;
-  for (std::int64_t k = 0; k < n_columns_; ++k) {
-    source.push_back(centring.source(k));
-    centre.push_back(centring.centre(k));
-  }
-  context.ops<T>().keep_rows(context, data.x.data(), n_rows_, n_columns_, source.data(), centre.data(), x_.data());
+KeptRows<T>::KeptRows(const GlmData& data, const Context& context, const Centring& centring) : data_(data) {
+  Columns columns{.y = uploaded<T>(context, data.y),
+                  .trials = uploaded<T>(context, data.trials),
+                  .weights = uploaded<T>(context, data.weights),
+                  .offset = uploaded<T>(context, data.offset),
+                  .centre = {}};
+  for (std::int64_t k = 0; k < data.x.n_columns(); ++k) columns.centre.push_back(centring.centre(k));
+  if (std::all_of(columns.centre.begin(), columns.centre.end(), [](double c) { return c == 0; }))
+    columns.centre.clear();
+  columns_ = std::make_shared<const Columns>(std::move(columns));
 }
 
 template <class T>
-Rows<T> KeptRows<T>::rows(RowLikelihood likelihood) const {
+Rows<T> KeptRows<T>::rows() const {
   const auto or_null = [](const Array<T>& a) { return a.size() > 0 ? a.data() : nullptr; };
-  return {.x = x_.data(),
-          .y = y_.data(),
-          .trials = or_null(trials_),
-          .weights = or_null(weights_),
-          .offset = or_null(offset_),
+  const FeatureStore& x = data_.x.store();
+  return {.x = x.x,
+          .element = x.element,
+          .stride = x.stride,
+          .row_start = x.row_start,
+          .column = x.column,
+          .value = x.value,
+          .centre = columns_->centre.empty() ? nullptr : columns_->centre.data(),
+          .intercept = data_.recipe.has_intercept,
+          .y = columns_->y.data(),
+          .trials = or_null(columns_->trials),
+          .weights = or_null(columns_->weights),
+          .offset = or_null(columns_->offset),
           .scale = scale_,
-          .n_rows = n_rows_,
-          .n_columns = n_columns_,
-          .likelihood = likelihood};
+          .index = index_ ? index_->data() : nullptr,
+          .n_rows = size(),
+          .n_features = x.n_columns,
+          .likelihood = row_likelihood(data_.recipe.likelihood)};
+}
+
+template <class T>
+Rows<T> KeptRows<T>::batch(const std::int64_t* batch, std::int64_t count) const {
+  Rows<T> out = rows();
+  out.index = batch;
+  out.n_rows = count;
+  out.scale = static_cast<T>(static_cast<double>(data_.n_rows) / static_cast<double>(count));
+  return out;
 }
 
 template <class T>
 KeptRows<T> KeptRows<T>::subsample(std::int64_t wanted, Key key) const {
   std::vector<std::int64_t> chosen;
   chosen.reserve(static_cast<std::size_t>(wanted));
+  const std::int64_t n_rows = size();
   for (std::int64_t i = 0; i < wanted; ++i) {
-    const std::int64_t begin = n_rows_ * i / wanted, end = n_rows_ * (i + 1) / wanted;
+    const std::int64_t begin = n_rows * i / wanted, end = n_rows * (i + 1) / wanted;
     const PhiloxWords words = philox(key.value, static_cast<std::uint64_t>(i), 0);
     const std::uint64_t random = (std::uint64_t{words.word[1]} << 32) | words.word[0];
-    chosen.push_back(begin + static_cast<std::int64_t>(random % static_cast<std::uint64_t>(end - begin)));
+    const std::int64_t row = begin + static_cast<std::int64_t>(random % static_cast<std::uint64_t>(end - begin));
+    chosen.push_back(index_ ? (*index_)[static_cast<std::size_t>(row)] : row);
   }
-  const double scale = static_cast<double>(n_rows_) / static_cast<double>(wanted);
-  KeptRows out(context_, wanted, n_columns_, scale_ * static_cast<T>(scale));
-  out.x_ = gathered(context_, x_, n_columns_, chosen);
-  out.y_ = gathered(context_, y_, 1, chosen);
-  out.trials_ = gathered(context_, trials_, 1, chosen);
-  out.weights_ = gathered(context_, weights_, 1, chosen);
-  out.offset_ = gathered(context_, offset_, 1, chosen);
+  KeptRows out = *this;
+  out.index_ = std::make_shared<const std::vector<std::int64_t>>(std::move(chosen));
+  out.scale_ = scale_ * static_cast<T>(static_cast<double>(n_rows) / static_cast<double>(wanted));
   return out;
 }
 

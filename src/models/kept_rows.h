@@ -1,6 +1,8 @@
-// models/kept_rows.h - a model's rows in device memory, centred and converted, and drawing some of them.
+// models/kept_rows.h - a model's rows as operations take them: read in place, centred, or some of them.
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "backend/ops.h"
 #include "models/centring.h"
@@ -10,26 +12,31 @@
 
 namespace velbo::internal {
 
+// Refers to the data's predictors, which must outlive it.
 template <class T>
 class KeptRows {
  public:
   KeptRows(const GlmData& data, const Context& context, const Centring& centring);
 
-  [[nodiscard]] std::int64_t size() const { return n_rows_; }
+  [[nodiscard]] std::int64_t size() const { return index_ ? static_cast<std::int64_t>(index_->size()) : data_.n_rows; }
   // For operations; pointers stay valid as long as this object.
-  [[nodiscard]] Rows<T> rows(RowLikelihood likelihood) const;
+  [[nodiscard]] Rows<T> rows() const;
+  // Rows `batch` (stored row numbers, in the caller's memory) out of all, standing for all.
+  [[nodiscard]] Rows<T> batch(const std::int64_t* batch, std::int64_t count) const;
 
   // `wanted` rows, one drawn at random from each of as many equal stretches, with a scale that makes them stand for all.
   [[nodiscard]] KeptRows subsample(std::int64_t wanted, Key key) const;
 
  private:
-  KeptRows(const Context& context, std::int64_t n_rows, std::int64_t n_columns, T scale)
-      : context_(context), n_rows_(n_rows), n_columns_(n_columns), scale_(scale) {}
+  struct Columns {  // of the stored rows; the last three empty where the model has none
+    Array<T> y, trials, weights, offset;
+    std::vector<double> centre;
+  };
 
-  Context context_;
-  std::int64_t n_rows_, n_columns_;
-  T scale_;
-  Array<T> x_, y_, trials_, weights_, offset_;  // the last three empty where the model has none
+  const GlmData& data_;
+  std::shared_ptr<const Columns> columns_;
+  std::shared_ptr<const std::vector<std::int64_t>> index_;  // null: all rows
+  T scale_ = 1;
 };
 
 RowLikelihood row_likelihood(Likelihood likelihood);

@@ -49,7 +49,7 @@ std::unique_ptr<ExpectedLogJointOracle> RowOracle<T>::subsample(std::int64_t wan
 template <class T>
 GaussianPoint RowOracle<T>::start(FamilyKind family) {
   const Rows<T> r = rows();
-  const Eigen::Index d = r.n_columns;
+  const Eigen::Index d = r.n_columns();
   const bool poisson = data_.recipe.likelihood == Likelihood::poisson;
   Array<T> c(context_.device(), r.n_rows), working(context_.device(), r.n_rows);
   context_.ops<T>().starting_curvature(context_, r, c.data(), working.data());
@@ -88,24 +88,25 @@ GaussianPoint RowOracle<T>::start(FamilyKind family) {
 template <class T>
 ExpectedLogJoint RowOracle<T>::evaluate(const GaussianPoint& point, bool derivatives) {
   const Rows<T> r = rows();
-  const Eigen::Index d = r.n_columns;
+  const Eigen::Index d = r.n_columns();
   const bool mean_field = point.family == FamilyKind::mean_field;
   Eigen::VectorXd gradient = Eigen::VectorXd::Zero(d);
   RowMajor curvature = RowMajor::Zero(d, mean_field ? 1 : d);
-  RowSums sums{.value = 0,
-               .absolute = 0,
-               .gradient = derivatives ? gradient.data() : nullptr,
-               .curvature = derivatives ? curvature.data() : nullptr};
+  RowSums<T> sums;
+  if (derivatives) {
+    sums.gradient = gradient.data();
+    (mean_field ? sums.diagonal : sums.gram) = curvature.data();
+  }
   const Eigen::VectorXd mean = centring_.to_kept(point.mean);
   if (mean_field) {
     Eigen::VectorXd sd(d);
     for (Eigen::Index k = 0; k < d; ++k) sd[k] = point.factor(centring_.source(k), 0);
     if (curvature_rows_.size() == 0) curvature_rows_ = Array<T>(context_.device(), r.n_rows);
-    context_.ops<T>().expected_log_likelihood_mean_field(context_, r, mean.data(), sd.data(), sums,
-                                                         curvature_rows_.data());
+    sums.curvature_rows = curvature_rows_.data();
+    context_.ops<T>().expected_log_likelihood(context_, r, mean.data(), {.sd = sd.data()}, {}, sums);
   } else {
     const RowMajor factor = centring_.to_kept(point.factor);
-    context_.ops<T>().expected_log_likelihood_full_rank(context_, r, mean.data(), factor.data(), sums);
+    context_.ops<T>().expected_log_likelihood(context_, r, mean.data(), {.factor = factor.data(), .rank = d}, {}, sums);
   }
   count_pass();
   ExpectedLogJoint out;
@@ -131,7 +132,7 @@ template <class T>
 Eigen::VectorXd RowOracle<T>::solve_curvature(const GaussianPoint& point, const Eigen::VectorXd& right,
                                               double relative_tolerance) {
   const Rows<T> r = rows();
-  const Eigen::Index d = r.n_columns;
+  const Eigen::Index d = r.n_columns();
   // The priors' expected curvatures at this point, clamped so that the matrix stays positive.
   ExpectedLogJoint prior;
   prior.gradient = Eigen::VectorXd::Zero(d);
@@ -174,9 +175,10 @@ Eigen::VectorXd RowOracle<T>::expansion(const Eigen::VectorXd& kept_mean, const 
   const Eigen::Index d = kept_mean.size();
   Eigen::VectorXd gradient = Eigen::VectorXd::Zero(d);
   RowMajor curvature = RowMajor::Zero(d, d);
-  RowSums sums{.value = 0, .absolute = 0, .gradient = gradient.data(), .curvature = curvature.data()};
-  const RowMajor zero = RowMajor::Zero(d, d);
-  context_.ops<T>().expected_log_likelihood_full_rank(context_, rows(), kept_mean.data(), zero.data(), sums);
+  RowSums<T> sums;
+  sums.gradient = gradient.data();
+  sums.gram = curvature.data();
+  context_.ops<T>().expected_log_likelihood(context_, rows(), kept_mean.data(), {}, {}, sums);
   const Eigen::MatrixXd full = curvature.template selfadjointView<Eigen::Lower>();
   const Eigen::MatrixXd difference = kept_draws.rowwise() - kept_mean.transpose();
   const Eigen::VectorXd quadratic = (difference * full).cwiseProduct(difference).rowwise().sum();

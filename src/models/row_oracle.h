@@ -25,7 +25,7 @@ class RowOracle final : public ExpectedLogJointOracle {
  private:
   RowOracle(const RowOracle& whole, KeptRows<T> kept);
 
-  [[nodiscard]] Rows<T> rows() const { return kept_.rows(row_likelihood(data_.recipe.likelihood)); }
+  [[nodiscard]] Rows<T> rows() const { return kept_.rows(); }
   void count_pass() { rows_read_ += kept_.size(); }
   // Sums over rows of the log likelihood for kept-order draws [S, D].
   [[nodiscard]] Eigen::VectorXd log_likelihood(const Eigen::MatrixXd& kept_draws) const;
