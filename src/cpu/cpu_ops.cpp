@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "backend/ops.h"
@@ -32,37 +33,59 @@ struct Scratch {
   std::unique_ptr<T[], Free> data;
 };
 
-// How rows are cut: whole tiles, at most 64 chunks and fewer where a chunk's sums are large.  Depends on the sizes only,
-// never on the threads, so that sums come out the same.
+// How rows are cut: whole tiles, chunks of some million operations, at most 64 of them and fewer where a chunk's sums are
+// large.  Depends on the sizes only, never on the threads, so that sums come out the same.
 struct Chunks {
   std::int64_t count = 0;
   std::int64_t rows = 0;  // of each but the last
 };
 
 template <class T>
-Chunks cut(std::int64_t n_rows, std::int64_t d, std::int64_t sums) {
+Chunks cut(std::int64_t n_rows, std::int64_t d, std::int64_t sums, double operations) {
+  constexpr double kOperationsOfAChunk = 2e6;
   const std::int64_t tile = tile_rows<T>(d);
   const std::int64_t tiles = (n_rows + tile - 1) / tile;
-  const std::int64_t most = std::clamp<std::int64_t>((std::int64_t{1} << 25) / std::max<std::int64_t>(sums, 1), 8, 64);
+  const std::int64_t fit = std::clamp<std::int64_t>((std::int64_t{1} << 25) / std::max<std::int64_t>(sums, 1), 8, 64);
+  const auto worth = static_cast<std::int64_t>(std::min(64.0, operations / kOperationsOfAChunk));
+  const std::int64_t most = std::clamp<std::int64_t>(worth, 1, fit);
   const std::int64_t tiles_each = std::max<std::int64_t>(1, (tiles + most - 1) / most);
   return {(tiles + tiles_each - 1) / tiles_each, tiles_each * tile};
 }
 
+int threads_for(const Context& context, double operations) {
+  return operations < kOperationsWorthThreads ? 1 : std::max(1, context.threads());
+}
+
+// Scratch memory of each thread, made by the thread that first needs it.
+template <class T>
+class Scratches {
+ public:
+  Scratches(int threads, std::int64_t size) : size_(size), of_(static_cast<std::size_t>(threads)) {}
+  T* of(int worker) {
+    auto& mine = of_[static_cast<std::size_t>(worker)];
+    if (!mine) mine = std::make_unique<Scratch<T>>(size_);
+    return mine->data.get();
+  }
+
+ private:
+  std::int64_t size_;
+  std::vector<std::unique_ptr<Scratch<T>>> of_;
+};
+
 // Runs kernel(begin, end, sums of the chunk, scratch) for each chunk and adds up the sums [n_sums] in order.
 template <class T, class Kernel>
 std::vector<double> sum_over_rows(const Context& context, std::int64_t n_rows, std::int64_t d, std::int64_t n_sums,
-                                  double operations, const Kernel& kernel) {
-  const Chunks chunks = cut<T>(n_rows, d, n_sums);
-  const int threads = operations < kOperationsWorthThreads ? 1 : context.threads();
-  std::vector<std::unique_ptr<Scratch<T>>> scratch(static_cast<std::size_t>(std::max(threads, 1)));
+                                  std::int64_t scratch_size, double operations_per_row, const Kernel& kernel) {
+  const double operations = operations_per_row * static_cast<double>(n_rows);
+  const Chunks chunks = cut<T>(n_rows, d, n_sums, operations);
+  const int threads = threads_for(context, operations);
+  Scratches<T> scratch(threads, scratch_size);
   std::vector<std::vector<double>> partial(static_cast<std::size_t>(chunks.count));
   parallel_for(chunks.count, threads, [&](std::int64_t i, int worker) {
-    auto& mine = scratch[static_cast<std::size_t>(worker)];
-    if (!mine) mine = std::make_unique<Scratch<T>>(scratch_size<T>(d));
     auto& sums = partial[static_cast<std::size_t>(i)];
     sums.assign(static_cast<std::size_t>(n_sums), 0.0);
     const std::int64_t begin = i * chunks.rows;
-    kernel(begin, std::min(n_rows, begin + chunks.rows), sums.data(), mine->data.get());
+    kernel(begin, std::min(n_rows, begin + chunks.rows), sums.data(), scratch.of(worker));
   });
   std::vector<double> total(static_cast<std::size_t>(n_sums), 0.0);
   for (const auto& sums : partial)
@@ -70,29 +93,34 @@ std::vector<double> sum_over_rows(const Context& context, std::int64_t n_rows, s
   return total;
 }
 
-// The factor [D, rank] as the kernels read it: blocks of columns, and for each the first row that is not zero.
+// A matrix [D, columns] as the kernels read it (PackedMatrix); value(row, column) gives its elements.
 template <class T>
-struct FactorBlocks {
-  FactorBlocks(const double* factor, std::int64_t d, std::int64_t rank)
-      : count(padded_columns(rank) / kColumnBlock), first_row(static_cast<std::size_t>(count)) {
-    const std::int64_t padded = padded_columns(d);
-    blocks.assign(static_cast<std::size_t>(count * padded * kColumnBlock), T(0));
-    for (std::int64_t b = 0; b < count; ++b) {
-      std::int64_t first = padded;
-      for (std::int64_t row = 0; row < d; ++row)
-        for (std::int64_t i = 0; i < kColumnBlock; ++i) {
-          const std::int64_t column = b * kColumnBlock + i;
-          if (column >= rank) continue;
-          const double value = factor[row * rank + column];
-          blocks[static_cast<std::size_t>((b * padded + row) * kColumnBlock + i)] = static_cast<T>(value);
-          if (value != 0 && row < first) first = row;
+class Packed {
+ public:
+  template <class Value>
+  Packed(std::int64_t d, std::int64_t columns, const Value& value)
+      : vectors_((columns + kernels<T>().lanes - 1) / kernels<T>().lanes),
+        blocks_(static_cast<std::size_t>(vectors_ * d * kernels<T>().lanes)) {
+    const std::int64_t lanes = kernels<T>().lanes;
+    for (std::int64_t v = 0; v < vectors_; v += 2) {
+      const std::int64_t width = std::min<std::int64_t>(2, vectors_ - v) * lanes;
+      std::int64_t first = d;
+      for (std::int64_t i = 0; i < d; ++i)
+        for (std::int64_t k = 0; k < width && v * lanes + k < columns; ++k) {
+          const auto element = static_cast<T>(value(i, v * lanes + k));
+          blocks_[static_cast<std::size_t>(v * d * lanes + i * width + k)] = element;
+          if (element != 0) first = std::min(first, i);
         }
-      first_row[static_cast<std::size_t>(b)] = static_cast<std::int32_t>(first);
+      first_.push_back(static_cast<std::int32_t>(first));
     }
   }
-  std::int64_t count;
-  std::vector<T> blocks;
-  std::vector<std::int32_t> first_row;
+  PackedMatrix<T> view() const { return {blocks_.data(), first_.data(), vectors_}; }
+  std::int64_t columns() const { return vectors_ * kernels<T>().lanes; }
+
+ private:
+  std::int64_t vectors_;
+  std::vector<T> blocks_;
+  std::vector<std::int32_t> first_;
 };
 
 template <class T>
@@ -100,18 +128,27 @@ std::vector<T> converted(const double* values, std::int64_t n) {
   return std::vector<T>(values, values + n);
 }
 
-void copy_gram(const double* padded_gram, std::int64_t d, double* gram) {
-  const std::int64_t padded = padded_columns(d);
-  for (std::int64_t i = 0; i < d; ++i)
-    for (std::int64_t j = 0; j <= i; ++j) gram[i * d + j] = padded_gram[i * padded + j];
+// Places of a chunk's sums, handed out in turn.
+struct Places {
+  std::int64_t size = 0;
+  std::int64_t take(bool wanted, std::int64_t count) { return wanted ? std::exchange(size, size + count) : -1; }
+};
+
+double* at(double* sums, std::int64_t place) { return place < 0 ? nullptr : sums + place; }
+
+void copy_sums(const std::vector<double>& total, std::int64_t place, std::int64_t count, double* out) {
+  if (place >= 0) std::copy_n(total.data() + place, count, out);
+}
+
+void copy_lower(const std::vector<double>& total, std::int64_t place, std::int64_t d, double* gram) {
+  for (std::int64_t i = 0; place >= 0 && i < d; ++i) std::copy_n(total.data() + place + i * d, i + 1, gram + i * d);
 }
 
 // Element-wise work on rows, in pieces of about a megabyte.
 template <class Piece>
 void for_rows(const Context& context, std::int64_t n_rows, std::int64_t width, const Piece& piece) {
   const std::int64_t rows = std::max<std::int64_t>(1, 131072 / std::max<std::int64_t>(width, 1));
-  const int threads =
-      static_cast<double>(n_rows) * static_cast<double>(width) < kOperationsWorthThreads ? 1 : context.threads();
+  const int threads = threads_for(context, static_cast<double>(n_rows) * static_cast<double>(width));
   parallel_for((n_rows + rows - 1) / rows, threads,
                [&](std::int64_t i, int) { piece(i * rows, std::min(n_rows, (i + 1) * rows)); });
 }
@@ -147,7 +184,7 @@ void normals(const Context& context, Key key, std::uint32_t step, std::uint32_t 
   const double operations = 40.0 * static_cast<double>(n_draws) * static_cast<double>(dimension);
   const std::int64_t per_piece = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(dimension, 1));
   const std::int64_t pieces = (n_draws + per_piece - 1) / per_piece;
-  parallel_for(pieces, operations < kOperationsWorthThreads ? 1 : context.threads(), [&](std::int64_t piece, int) {
+  parallel_for(pieces, threads_for(context, operations), [&](std::int64_t piece, int) {
     for (std::int64_t s = piece * per_piece; s < std::min(n_draws, (piece + 1) * per_piece); ++s)
       standard_normals(key, step, first_draw + static_cast<std::uint32_t>(s), 0,
                        std::span<T>(out + s * dimension, static_cast<std::size_t>(dimension)));
@@ -158,66 +195,75 @@ template <class T>
 void expected_log_likelihood(const Context& context, const Rows<T>& rows, const double* mean,
                              const PredictorScale& scale, const PredictorRule& rule, RowSums<T>& sums) {
   const std::int64_t d = rows.n_columns();
-  const std::int64_t padded = padded_columns(d);
+  const std::int64_t rank = scale.factor != nullptr ? scale.rank : 0;
   const std::vector<T> mean_t = converted<T>(mean, d);
-  const FactorBlocks<T> factor(scale.factor, d, scale.factor != nullptr ? scale.rank : 0);
-  std::vector<T> variance;
-  if (scale.sd != nullptr)
-    for (std::int64_t j = 0; j < d; ++j) variance.push_back(static_cast<T>(scale.sd[j] * scale.sd[j]));
-  const std::int64_t n_gradient = sums.gradient != nullptr ? d : 0;
-  const std::int64_t n_diagonal = sums.diagonal != nullptr ? d : 0;
-  const std::int64_t n_gram = sums.gram != nullptr ? padded * padded : 0;
-  const double per_row = 8.0 * static_cast<double>(d) + (n_gram > 0 ? 2.0 * static_cast<double>(d * d) : 0.0);
-  const auto total = sum_over_rows<T>(
-      context, rows.n_rows, d, 2 + n_gradient + n_diagonal + n_gram, (per_row + 100) * static_cast<double>(rows.n_rows),
-      [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
-        ExpectationChunk<T> chunk{.rows = &rows,
-                                  .begin = begin,
-                                  .end = end,
-                                  .mean = mean_t.data(),
-                                  .scale_blocks = factor.blocks.data(),
-                                  .first_row = factor.first_row.data(),
-                                  .n_blocks = factor.count,
-                                  .variance = scale.sd != nullptr ? variance.data() : nullptr,
-                                  .rule = rule,
-                                  .value = out,
-                                  .gradient = n_gradient > 0 ? out + 2 : nullptr,
-                                  .gram = n_gram > 0 ? out + 2 + n_gradient + n_diagonal : nullptr,
-                                  .diagonal = n_diagonal > 0 ? out + 2 + n_gradient : nullptr,
-                                  .factor_product = nullptr,
-                                  .curvature_rows = sums.curvature_rows};
-        kernels<T>().expectation(chunk, scratch);
-      });
+  const std::vector<T> sd_t = scale.sd != nullptr ? converted<T>(scale.sd, d) : std::vector<T>();
+  const Packed<T> factor(rank > 0 ? d : 0, rank > 0 ? rank + 1 : 0, [&](std::int64_t i, std::int64_t k) {
+    return k == 0 ? mean[i] : scale.factor[i * rank + k - 1];
+  });
+  Places places;
+  const std::int64_t value = places.take(true, 2);
+  const std::int64_t gradient = places.take(sums.gradient != nullptr, d);
+  const std::int64_t diagonal = places.take(sums.diagonal != nullptr, d);
+  const std::int64_t gram = places.take(sums.gram != nullptr, d * d);
+  const std::int64_t product = places.take(sums.factor_product != nullptr && rank > 0, d * rank);
+  const auto columns = static_cast<double>(d);
+  const double operations = 100 + 30.0 * static_cast<double>(rule.n_draws) + 8 * columns +
+                            2 * columns * static_cast<double>(rank) + (gram >= 0 ? columns * columns : 0) +
+                            (product >= 0 ? 2 * columns * static_cast<double>(rank) : 0);
+  const auto total = sum_over_rows<T>(context, rows.n_rows, d, places.size,
+                                      expectation_scratch<T>(d, factor.columns(), gram >= 0, product >= 0), operations,
+                                      [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
+                                        kernels<T>().expectation({.rows = &rows,
+                                                                  .begin = begin,
+                                                                  .end = end,
+                                                                  .mean = mean_t.data(),
+                                                                  .sd = scale.sd != nullptr ? sd_t.data() : nullptr,
+                                                                  .factor = factor.view(),
+                                                                  .rank = rank,
+                                                                  .rule = rule,
+                                                                  .value = at(out, value),
+                                                                  .gradient = at(out, gradient),
+                                                                  .gram = at(out, gram),
+                                                                  .diagonal = at(out, diagonal),
+                                                                  .factor_product = at(out, product),
+                                                                  .curvature_rows = sums.curvature_rows},
+                                                                 scratch);
+                                      });
   sums.value = total[0];
   sums.absolute = total[1];
-  if (n_gradient > 0) std::copy_n(total.data() + 2, d, sums.gradient);
-  if (n_diagonal > 0) std::copy_n(total.data() + 2 + n_gradient, d, sums.diagonal);
-  if (n_gram > 0) copy_gram(total.data() + 2 + n_gradient + n_diagonal, d, sums.gram);
+  copy_sums(total, gradient, d, sums.gradient);
+  copy_sums(total, diagonal, d, sums.diagonal);
+  copy_lower(total, gram, d, sums.gram);
+  copy_sums(total, product, d * rank, sums.factor_product);
 }
 
 template <class T>
 void weighted_gram(const Context& context, const Rows<T>& rows, const T* c, const T* r, bool diagonal, double* gram,
                    double* moment) {
   const std::int64_t d = rows.n_columns();
-  const std::int64_t padded = padded_columns(d);
-  const std::int64_t n_gram = gram == nullptr ? 0 : diagonal ? d : padded * padded;
-  const std::int64_t n_moment = moment != nullptr && r != nullptr ? d : 0;
-  const auto total = sum_over_rows<T>(context, rows.n_rows, d, n_gram + n_moment,
-                                      static_cast<double>(d * d) * static_cast<double>(rows.n_rows),
-                                      [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
-                                        kernels<T>().gram({.rows = &rows,
-                                                           .begin = begin,
-                                                           .end = end,
-                                                           .c = c,
-                                                           .r = r,
-                                                           .diagonal = diagonal,
-                                                           .gram = n_gram > 0 ? out : nullptr,
-                                                           .moment = n_moment > 0 ? out + n_gram : nullptr},
-                                                          scratch);
-                                      });
-  if (n_gram > 0 && diagonal) std::copy_n(total.data(), d, gram);
-  if (n_gram > 0 && !diagonal) copy_gram(total.data(), d, gram);
-  if (n_moment > 0) std::copy_n(total.data() + n_gram, d, moment);
+  Places places;
+  const std::int64_t full = places.take(gram != nullptr && !diagonal, d * d);
+  const std::int64_t squares = places.take(gram != nullptr && diagonal, d);
+  const std::int64_t moments = places.take(moment != nullptr && r != nullptr, d);
+  const auto columns = static_cast<double>(d);
+  const auto total =
+      sum_over_rows<T>(context, rows.n_rows, d, places.size, expectation_scratch<T>(d, 0, full >= 0, false),
+                       4 * columns + (full >= 0 ? columns * columns : 0),
+                       [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
+                         kernels<T>().gram({.rows = &rows,
+                                            .begin = begin,
+                                            .end = end,
+                                            .c = c,
+                                            .r = r,
+                                            .gram = at(out, full),
+                                            .diagonal = at(out, squares),
+                                            .moment = at(out, moments)},
+                                           scratch);
+                       });
+  copy_lower(total, full, d, gram);
+  copy_sums(total, squares, d, gram);
+  copy_sums(total, moments, d, moment);
 }
 
 template <class T>
@@ -225,7 +271,7 @@ void curvature_product(const Context& context, const Rows<T>& rows, const T* c, 
   const std::int64_t d = rows.n_columns();
   const std::vector<T> v_t = converted<T>(v, d);
   const auto total = sum_over_rows<T>(
-      context, rows.n_rows, d, d, 4.0 * static_cast<double>(d) * static_cast<double>(rows.n_rows),
+      context, rows.n_rows, d, d, expectation_scratch<T>(d, 0, false, false), 4.0 * static_cast<double>(d),
       [&](std::int64_t begin, std::int64_t end, double* sums, T* scratch) {
         kernels<T>().product({.rows = &rows, .begin = begin, .end = end, .c = c, .v = v_t.data(), .out = sums},
                              scratch);
@@ -237,39 +283,44 @@ void curvature_product(const Context& context, const Rows<T>& rows, const T* c, 
 template <class T>
 void log_likelihood_gradient(const Context& context, const Rows<T>& rows, const double* z, std::int64_t n_draws,
                              double* out, double* gradient) {
-  constexpr std::int64_t kDrawsOfABlock = 512;
   const std::int64_t d = rows.n_columns();
-  const Chunks chunks = cut<T>(rows.n_rows, d, std::min(n_draws, kDrawsOfABlock));
-  const std::int64_t blocks = (n_draws + kDrawsOfABlock - 1) / kDrawsOfABlock;
-  const double operations =
-      static_cast<double>(n_draws) * static_cast<double>(2 * d + 20) * static_cast<double>(rows.n_rows);
-  const int threads = operations < kOperationsWorthThreads ? 1 : context.threads();
+  const std::int64_t blocks = (n_draws + kMostDraws - 1) / kMostDraws;
   const std::vector<T> z_t = converted<T>(z, n_draws * d);
-  std::vector<std::unique_ptr<Scratch<T>>> scratch(static_cast<std::size_t>(std::max(threads, 1)));
-  std::vector<double> partial(static_cast<std::size_t>(chunks.count * n_draws), 0.0);  // [chunks, S]
+  std::vector<Packed<T>> matrices;
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const std::int64_t count = std::min(kMostDraws, n_draws - b * kMostDraws);
+    const double* first = z + b * kMostDraws * d;
+    matrices.emplace_back(d, count > kernels<T>().few_draws ? count : 0,
+                          [&](std::int64_t i, std::int64_t s) { return first[s * d + i]; });
+  }
+  const std::int64_t width = gradient != nullptr ? d + 1 : 1;  // sums of a draw: its value and gradient
+  const double operations = static_cast<double>(rows.n_rows) * static_cast<double>(n_draws) *
+                            (static_cast<double>((gradient != nullptr ? 4 : 2) * d) + 30);
+  const Chunks chunks = cut<T>(rows.n_rows, d, n_draws * width, operations);
+  const int threads = threads_for(context, operations);
+  Scratches<T> scratch(threads, draws_scratch<T>(d, std::min(n_draws, kMostDraws), gradient != nullptr));
+  std::vector<double> values(static_cast<std::size_t>(chunks.count * n_draws), 0.0);  // [chunks, S]
   std::vector<double> gradients(gradient != nullptr ? static_cast<std::size_t>(chunks.count * n_draws * d) : 0, 0.0);
   parallel_for(chunks.count * blocks, threads, [&](std::int64_t piece, int worker) {
-    auto& mine = scratch[static_cast<std::size_t>(worker)];
-    if (!mine) mine = std::make_unique<Scratch<T>>(scratch_size<T>(d));
-    const std::int64_t chunk = piece / blocks, first = piece % blocks * kDrawsOfABlock;
-    const std::int64_t begin = chunk * chunks.rows;
+    const std::int64_t chunk = piece / blocks, block = piece % blocks;
+    const std::int64_t begin = chunk * chunks.rows, first = block * kMostDraws;
     kernels<T>().draws({.rows = &rows,
                         .begin = begin,
                         .end = std::min(rows.n_rows, begin + chunks.rows),
                         .z = z_t.data() + first * d,
-                        .n_draws = std::min(kDrawsOfABlock, n_draws - first),
-                        .out = partial.data() + chunk * n_draws + first,
+                        .z_matrix = matrices[static_cast<std::size_t>(block)].view(),
+                        .n_draws = std::min(kMostDraws, n_draws - first),
+                        .out = values.data() + chunk * n_draws + first,
                         .gradient = gradient != nullptr ? gradients.data() + (chunk * n_draws + first) * d : nullptr},
-                       mine->data.get());
+                       scratch.of(worker));
   });
-  std::fill_n(out, n_draws, 0.0);
-  for (std::int64_t chunk = 0; chunk < chunks.count; ++chunk)
-    for (std::int64_t s = 0; s < n_draws; ++s) out[s] += partial[static_cast<std::size_t>(chunk * n_draws + s)];
-  if (gradient == nullptr) return;
-  std::fill_n(gradient, n_draws * d, 0.0);
-  for (std::int64_t chunk = 0; chunk < chunks.count; ++chunk)
-    for (std::int64_t i = 0; i < n_draws * d; ++i)
-      gradient[i] += gradients[static_cast<std::size_t>(chunk * n_draws * d + i)];
+  const auto add_up = [&](const std::vector<double>& partial, std::int64_t count, double* total) {
+    std::fill_n(total, count, 0.0);
+    for (std::int64_t chunk = 0; chunk < chunks.count; ++chunk)
+      for (std::int64_t i = 0; i < count; ++i) total[i] += partial[static_cast<std::size_t>(chunk * count + i)];
+  };
+  add_up(values, n_draws, out);
+  if (gradient != nullptr) add_up(gradients, n_draws * d, gradient);
 }
 
 template <class T>

@@ -7,27 +7,35 @@
 #include <string_view>
 
 #include "backend/ops.h"
+#include "math/hd.h"
 
 namespace velbo::internal {
 
-// Rows [begin, end) of `rows` and where their sums go; made by src/cpu/*.cpp, which owns threads and chunks.
+// A matrix [D, columns] of coefficients in blocks of two vectors of columns (the last of one where their number is odd);
+// block b is row-major [D, its columns], and its rows before first[b] are zero.
+template <class T>
+struct PackedMatrix {
+  const T* blocks = nullptr;
+  const std::int32_t* first = nullptr;
+  std::int64_t vectors = 0;
+};
+
+// Rows [begin, end) of `rows` and where their sums go; made by src/cpu/cpu_ops.cpp, which owns threads and chunks.
 template <class T>
 struct ExpectationChunk {
   const Rows<T>* rows = nullptr;
   std::int64_t begin = 0;
   std::int64_t end = 0;
   const T* mean = nullptr;  // [D]
-  // The factor in column blocks of kColumnBlock: [ceil(rank/4)][padded D][4], and each block's first row that is not zero.
-  const T* scale_blocks = nullptr;
-  const std::int32_t* first_row = nullptr;
-  std::int64_t n_blocks = 0;
-  const T* variance = nullptr;  // [D] sd^2, or nullptr
+  const T* sd = nullptr;    // [D], or nullptr
+  PackedMatrix<T> factor;   // column 0 is the mean, then the factor's columns; no vectors: no factor
+  std::int64_t rank = 0;
   PredictorRule rule;
   double* value = nullptr;           // [2] sum and sum of absolute values
   double* gradient = nullptr;        // [D], or nullptr
-  double* gram = nullptr;            // [padded D, padded D] lower blocks, or nullptr
+  double* gram = nullptr;            // [D, D] lower triangle, or nullptr
   double* diagonal = nullptr;        // [D], or nullptr
-  double* factor_product = nullptr;  // [D, 4 n_blocks], or nullptr
+  double* factor_product = nullptr;  // [D, rank], or nullptr
   T* curvature_rows = nullptr;       // [B], or nullptr
 };
 
@@ -36,11 +44,11 @@ struct GramChunk {
   const Rows<T>* rows = nullptr;
   std::int64_t begin = 0;
   std::int64_t end = 0;
-  const T* c = nullptr;
+  const T* c = nullptr;  // by row of the batch; nullptr: ones
   const T* r = nullptr;
-  bool diagonal = false;
-  double* gram = nullptr;    // [padded D, padded D], its diagonal [D], or nullptr
-  double* moment = nullptr;  // [D], or nullptr
+  double* gram = nullptr;      // [D, D] lower triangle, or nullptr
+  double* diagonal = nullptr;  // [D], or nullptr
+  double* moment = nullptr;    // [D], or nullptr
 };
 
 template <class T>
@@ -53,20 +61,25 @@ struct ProductChunk {
   double* out = nullptr;  // [D]
 };
 
+inline constexpr std::int64_t kMostDraws = 64;  // of one chunk
+
 template <class T>
 struct DrawsChunk {
   const Rows<T>* rows = nullptr;
   std::int64_t begin = 0;
   std::int64_t end = 0;
-  const T* z = nullptr;  // [S, D]
+  const T* z = nullptr;      // [S, D]
+  PackedMatrix<T> z_matrix;  // the same as [D, S]; not read for fewer draws than few_draws
   std::int64_t n_draws = 0;
   double* out = nullptr;       // [S]
   double* gradient = nullptr;  // [S, D], or nullptr
 };
 
-// Every function adds to its outputs and needs scratch of scratch_size(D) elements, aligned to 64 bytes.
+// Every function adds to its outputs.  Scratch is aligned to 64 bytes; see *_scratch() below.
 template <class T>
 struct RowKernels {
+  int lanes;      // elements of a vector
+  int few_draws;  // up to so many draws are products of vectors, more are a product of matrices
   void (*expectation)(const ExpectationChunk<T>&, T* scratch);
   void (*gram)(const GramChunk<T>&, T* scratch);
   void (*product)(const ProductChunk<T>&, T* scratch);
@@ -81,22 +94,35 @@ struct IsaTable {
   RowKernels<double> rows_double;
 };
 
-inline constexpr int kColumnBlock = 4;
+inline constexpr std::int64_t kMostTileRows = 288;
+inline constexpr std::int64_t kRowArrays = 24;  // per-row arrays beside a tile, at most
 
-inline std::int64_t padded_columns(std::int64_t d) { return (d + kColumnBlock - 1) / kColumnBlock * kColumnBlock; }
-
-// Rows of a tile: the transposed tile takes about 128 KiB, which leaves room for the factor in a second-level cache.
-template <class T>
-std::int64_t tile_rows(std::int64_t d) {
-  const std::int64_t fit = 131072 / (static_cast<std::int64_t>(sizeof(T)) * padded_columns(d));
-  return fit < 64 ? 64 : fit > 1024 ? 1024 : fit / 64 * 64;
+// Elements from one row of a tile to the next: room for one column more, whole vectors, and no power of two that would
+// put the same column of every row into the same few lines of a cache.
+VELBO_HD std::int64_t padded_columns(std::int64_t d) {
+  const std::int64_t whole = (d + 16) / 16 * 16;
+  return whole % 256 == 0 ? whole + 16 : whole;
 }
 
-inline constexpr int kTileVectors = 8;  // per-row arrays beside the tile itself
-
+// A tile takes about 24 KiB: it stays in a first-level cache of 32.
 template <class T>
-std::int64_t scratch_size(std::int64_t d) {
-  return tile_rows<T>(d) * (padded_columns(d) + kTileVectors);
+VELBO_HD std::int64_t tile_rows(std::int64_t d) {
+  const std::int64_t fit = 24576 / (static_cast<std::int64_t>(sizeof(T)) * padded_columns(d)) / 48 * 48;
+  return fit < 48 ? 48 : fit > kMostTileRows ? kMostTileRows : fit;
+}
+
+// Elements of scratch.  `factor_columns`: columns of the packed factor; gram: a gram or a factor product is wanted.
+template <class T>
+VELBO_HD std::int64_t expectation_scratch(std::int64_t d, std::int64_t factor_columns, bool gram, bool product) {
+  const std::int64_t padded = padded_columns(d), tile = tile_rows<T>(d);
+  return tile * (2 * padded + 16 + kRowArrays + (product ? factor_columns : 0)) + (gram ? (d + 4) * padded : 0) +
+         (product ? d * factor_columns : 0) + 8 * padded + 1024;
+}
+template <class T>
+VELBO_HD std::int64_t draws_scratch(std::int64_t d, std::int64_t n_draws, bool gradient) {
+  const std::int64_t padded = padded_columns(d), columns = n_draws + 32;
+  return tile_rows<T>(d) * (padded + kRowArrays + 3 * columns) + (gradient ? 2 : 1) * n_draws * padded + 4 * padded +
+         1024;
 }
 
 // The best table that this processor can run, or the one that the environment variable VELBO_CPU_ISA names (v1, v3, v4;

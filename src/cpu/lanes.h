@@ -12,6 +12,13 @@
 #define VELBO_VECTOR_BYTES 16
 #endif
 
+// Accumulators live in registers only when their loops are unrolled.
+#if defined(__clang__)
+#define VELBO_UNROLL _Pragma("unroll")
+#else
+#define VELBO_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 namespace velbo::internal {
 namespace {  // internal linkage: each instruction set has its own copy, and the linker must never merge them
 
@@ -19,33 +26,27 @@ template <class T>
 struct Lanes {
   static constexpr int count = VELBO_VECTOR_BYTES / static_cast<int>(sizeof(T));
   using Vector __attribute__((vector_size(VELBO_VECTOR_BYTES), may_alias)) = T;
+  using Unaligned __attribute__((vector_size(VELBO_VECTOR_BYTES), may_alias, aligned(sizeof(T)))) = T;
 };
 
 template <class T>
 using Vector = typename Lanes<T>::Vector;
 
-// p must be aligned to the vector's size.
+// p need only be aligned to its elements; the instructions cost the same where it is aligned to the vector.
 template <class T>
 inline __attribute__((always_inline)) Vector<T> load(const T* p) {
-  return *reinterpret_cast<const Vector<T>*>(p);
+  return *reinterpret_cast<const typename Lanes<T>::Unaligned*>(p);
 }
 
 template <class T>
 inline __attribute__((always_inline)) void store(T* p, Vector<T> v) {
-  *reinterpret_cast<Vector<T>*>(p) = v;
+  *reinterpret_cast<typename Lanes<T>::Unaligned*>(p) = v;
 }
 
+// By a subtraction, which the compiler may drop: value + 0 is another number for value = -0.
 template <class T>
 inline __attribute__((always_inline)) Vector<T> broadcast(T value) {
-  return Vector<T>{} + value;
-}
-
-// Sum of the lanes, in lane order.
-template <class T>
-inline __attribute__((always_inline)) double sum_of_lanes(Vector<T> v) {
-  double sum = 0;
-  for (int i = 0; i < Lanes<T>::count; ++i) sum += static_cast<double>(v[i]);
-  return sum;
+  return value - Vector<T>{};
 }
 
 // One level of the transposing reduction: lane l of the result is the sum of two lanes of a where bit H of l is 0, of b

@@ -5,6 +5,7 @@
 #include "cpu/isa.h"
 #include "cpu/lanes.h"
 #include "math/expectations.h"
+#include "math/normal.h"
 
 // The arrays of a tile do not overlap, but for inputs among themselves; there are too many for the compiler to check.
 #if defined(__clang__)
@@ -96,31 +97,111 @@ void expected_terms(RowLikelihood likelihood, const RowTerms<T>& t) {
   }
 }
 
-// Weighted log likelihood of every row at the predictor m.
-template <class T>
-void row_log_likelihood(RowLikelihood likelihood, const RowTerms<T>& t) {
-  switch (likelihood) {
-    case RowLikelihood::bernoulli:
-      VELBO_ROWS_INDEPENDENT
-      for (std::int64_t r = 0; r < t.used; ++r) {
-        const T m = t.m[r];
-        const T softplus = logistic(-abs_of(m)).softplus;
-        t.value[r] = -t.weights[r] *
-                     (t.y[r] * (softplus + max_of(-m, T(0))) + (t.trials[r] - t.y[r]) * (softplus + max_of(m, T(0))));
-      }
-      return;
-    case RowLikelihood::poisson:
-      VELBO_ROWS_INDEPENDENT
-      for (std::int64_t r = 0; r < t.used; ++r) t.value[r] = t.weights[r] * (t.y[r] * t.m[r] - exp_any(t.m[r]));
-      return;
-    case RowLikelihood::unit_gaussian:
-      VELBO_ROWS_INDEPENDENT
-      for (std::int64_t r = 0; r < t.used; ++r) {
-        const T residual = t.y[r] - t.m[r];
-        t.value[r] = T(-0.5) * t.weights[r] * residual * residual;
-      }
-      return;
+// The log likelihood of one row at the predictor eta, and its derivative; weighted.
+template <RowLikelihood L, class T>
+VELBO_HD void row_at(T eta, T y, T trials, T weight, T& value, T& rho) {
+  if constexpr (L == RowLikelihood::bernoulli) {
+    const Logistic<T> e = logistic(-abs_of(eta));  // small and exact; mirrored, as in bernoulli_rows()
+    const T other = T(1) - e.sigmoid;
+    const T upper = eta > T(0) ? other : e.sigmoid;
+    const T lower = eta > T(0) ? e.sigmoid : other;
+    const T failure = trials - y;
+    value = -weight * (y * (e.softplus + max_of(-eta, T(0))) + failure * (e.softplus + max_of(eta, T(0))));
+    rho = weight * (y * lower - failure * upper);
+  } else if constexpr (L == RowLikelihood::poisson) {
+    const T rate = exp_any(eta);
+    value = weight * (y * eta - rate);
+    rho = weight * (y - rate);
+  } else {
+    const T residual = y - eta;
+    value = T(-0.5) * weight * residual * residual;
+    rho = weight * residual;
   }
+}
+
+// Calls visit.operator()<L>() with the likelihood as a constant.
+template <class Visitor>
+VELBO_HD void with_likelihood(RowLikelihood likelihood, const Visitor& visit) {
+  switch (likelihood) {
+    case RowLikelihood::bernoulli: visit.template operator()<RowLikelihood::bernoulli>(); return;
+    case RowLikelihood::poisson: visit.template operator()<RowLikelihood::poisson>(); return;
+    case RowLikelihood::unit_gaussian: visit.template operator()<RowLikelihood::unit_gaussian>(); return;
+  }
+}
+
+// Values and derivatives of a tile of rows at one predictor each.
+template <class T>
+void rows_at(RowLikelihood likelihood, std::int64_t used, const T* eta, const T* y, const T* trials, const T* weights,
+             T* value, T* rho) {
+  with_likelihood(likelihood, [&]<RowLikelihood L>() {
+    VELBO_ROWS_INDEPENDENT
+    for (std::int64_t r = 0; r < used; ++r) row_at<L>(eta[r], y[r], trials[r], weights[r], value[r], rho[r]);
+  });
+}
+
+// The same for `columns` predictors of each row, [used, columns]; columns is a multiple of the lanes.
+template <class T>
+void rows_at_many(RowLikelihood likelihood, std::int64_t used, std::int64_t columns, const T* eta, const T* y,
+                  const T* trials, const T* weights, T* value, T* rho) {
+  constexpr int n = Lanes<T>::count;
+  with_likelihood(likelihood, [&]<RowLikelihood L>() {
+    for (std::int64_t r = 0; r < used; ++r) {
+      const T yr = y[r], tr = trials[r], wr = weights[r];
+      for (std::int64_t s = r * columns; s < (r + 1) * columns; s += n) {
+        VELBO_ROWS_INDEPENDENT
+        for (int k = 0; k < n; ++k) row_at<L>(eta[s + k], yr, tr, wr, value[s + k], rho[s + k]);
+      }
+    }
+  });
+}
+
+// Expectations as means over n_draws draws m + s eps of each row; noise(group, eps) writes the normals of draws 4 group +
+// 0 .. 3 to eps[k * tile + r].  s holds the variance.  eps: 4 tiles of scratch; sums: 1.
+template <class T, class Noise>
+void drawn_terms(RowLikelihood likelihood, const RowTerms<T>& t, std::int64_t tile, std::int64_t n_draws, T* sd, T* eps,
+                 const Noise& noise) {
+  for (std::int64_t r = 0; r < t.used; ++r) {
+    sd[r] = root(t.s[r]);
+    t.value[r] = t.rho[r] = t.c[r] = 0;
+  }
+  for (std::int64_t group = 0; 4 * group < n_draws; ++group) {
+    noise(group, eps);
+    for (std::int64_t k = 0; k < 4 && 4 * group + k < n_draws; ++k) {
+      const T* e = eps + k * tile;
+      with_likelihood(likelihood, [&]<RowLikelihood L>() {
+        VELBO_ROWS_INDEPENDENT
+        for (std::int64_t r = 0; r < t.used; ++r) {
+          T value, rho;
+          row_at<L>(t.m[r] + sd[r] * e[r], t.y[r], t.trials[r], t.weights[r], value, rho);
+          t.value[r] += value;
+          t.rho[r] += rho;
+          t.c[r] -= e[r] * rho;
+        }
+      });
+    }
+  }
+  const T share = T(1) / static_cast<T>(n_draws);
+  VELBO_ROWS_INDEPENDENT
+  for (std::int64_t r = 0; r < t.used; ++r) {
+    t.value[r] *= share;
+    t.rho[r] *= share;
+    t.c[r] = sd[r] > T(0) ? t.c[r] * share / sd[r] : T(0);
+  }
+}
+
+// Draws 4 group + k of rows begin .. begin + n into eps[k * tile + r]; 0 up to `used`.
+template <class T>
+void row_normals(const PredictorRule& rule, std::int64_t group, const std::int64_t* index, std::int64_t begin,
+                 std::int64_t n, std::int64_t used, std::int64_t tile, T* __restrict eps) {
+  for (std::int64_t r = 0; r < n; ++r) {
+    const std::int64_t row = index != nullptr ? index[begin + r] : begin + r;
+    float four[4];
+    four_normals(
+        words_at(rule.key.value, rule.step, static_cast<std::uint32_t>(group), static_cast<std::uint64_t>(row)), four);
+    for (int k = 0; k < 4; ++k) eps[k * tile + r] = static_cast<T>(four[k]);
+  }
+  for (int k = 0; k < 4; ++k)
+    for (std::int64_t r = n; r < used; ++r) eps[k * tile + r] = 0;
 }
 
 // sums[0] += the values, sums[1] += their absolute values, in double and in a fixed order.

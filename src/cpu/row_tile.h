@@ -1,147 +1,204 @@
-// cpu/row_tile.h - one tile of rows, transposed so that rows lie in vector lanes, and the products that a pass needs.
+// cpu/row_tile.h - walks rows tile by tile: a few dozen rows that stay in the first-level cache while every product of a
+// pass is made of them.
 //
-// x is [padded D, R]: element (d, r) at x[d * R + r]; rows past the end and columns past D hold zeros, so that every loop
-// runs over whole vectors.  Included by the per-instruction-set source only.
+// A tile is read in place where its elements are what the loops want; else its rows are converted, centred, scattered and
+// padded with zeros into scratch memory.  Rows past the end have weight 0.  Included by the per-instruction-set source
+// only.
 #pragma once
 #include "cpu/isa.h"
 #include "cpu/lanes.h"
-
-// Accumulators live in registers only when their loops are unrolled.
-#if defined(__clang__)
-#define VELBO_UNROLL_4 _Pragma("unroll 4")
-#else
-#define VELBO_UNROLL_4 _Pragma("GCC unroll 4")
-#endif
+#include "cpu/row_products.h"
 
 namespace velbo::internal {
 namespace {
 
-// Accumulators of one register block: 4 x 4 needs the 32 registers of AVX-512, others have 16.
-constexpr int kBlockRows = VELBO_VECTOR_BYTES == 64 ? 4 : 2;
-constexpr int kBlock = kColumnBlock;
-
-// out[r] += sum_d coefficient[d] * x[d][r], for `used` rows (a multiple of the lanes).
+// Memory of a kernel's caller, handed out piece by piece.
 template <class T>
-void add_product(const T* x, const T* coefficient, std::int64_t d, std::int64_t tile, std::int64_t used, T* out) {
-  constexpr int n = Lanes<T>::count;
-  for (std::int64_t r = 0; r < used; r += 4 * n) {  // four vectors at a time: a tile is a multiple of 64 rows
-    Vector<T> sum[4];
-    VELBO_UNROLL_4
-    for (int k = 0; k < 4; ++k) sum[k] = load(out + r + k * n);
-    for (std::int64_t j = 0; j < d; ++j) {
-      const Vector<T> b = broadcast(coefficient[j]);
-      VELBO_UNROLL_4
-      for (int k = 0; k < 4; ++k) sum[k] += b * load(x + j * tile + r + k * n);
-    }
-    VELBO_UNROLL_4
-    for (int k = 0; k < 4; ++k) store(out + r + k * n, sum[k]);
+struct Pieces {
+  T* next;
+  T* take(std::int64_t count) {
+    T* const piece = next;
+    next += (count + 15) / 16 * 16;
+    return piece;
   }
+  T* zeros(std::int64_t count) {
+    T* const piece = take(count);
+    for (std::int64_t i = 0; i < count; ++i) piece[i] = 0;
+    return piece;
+  }
+};
+
+// The per-row columns of a tile, `tile` elements each.
+template <class T>
+struct RowArrays {
+  RowArrays(Pieces<T>& pieces, std::int64_t tile) {
+    for (T** column : {&y, &trials, &weights, &offset}) *column = pieces.take(tile);
+    for (T** column : {&m, &s, &value, &rho, &c}) *column = pieces.take(tile);
+  }
+  T *y = nullptr, *trials = nullptr, *weights = nullptr, *offset = nullptr;
+  T *m = nullptr, *s = nullptr, *value = nullptr, *rho = nullptr, *c = nullptr;
+};
+static_assert(kRowArrays >= 9);
+
+// out[r] = source[stored row] or, without a source, `fallback`; `rest` from n on.
+template <class T>
+void fill_column(const T* source, const std::int64_t* index, std::int64_t begin, std::int64_t n, std::int64_t used,
+                 T fallback, T rest, T* __restrict out) {
+  if (source == nullptr) {
+    for (std::int64_t r = 0; r < n; ++r) out[r] = fallback;
+  } else if (index == nullptr) {
+    for (std::int64_t r = 0; r < n; ++r) out[r] = source[begin + r];
+  } else {
+    for (std::int64_t r = 0; r < n; ++r) out[r] = source[index[begin + r]];
+  }
+  for (std::int64_t r = n; r < used; ++r) out[r] = rest;
 }
 
-// out[r] += sum_d coefficient[d] * x[d][r]^2.
 template <class T>
-void add_squares(const T* x, const T* coefficient, std::int64_t d, std::int64_t tile, std::int64_t used, T* out) {
-  constexpr int n = Lanes<T>::count;
-  for (std::int64_t j = 0; j < d; ++j) {
-    const Vector<T> b = broadcast(coefficient[j]);
-    for (std::int64_t r = 0; r < used; r += n) {
-      const Vector<T> v = load(x + j * tile + r);
-      store(out + r, load(out + r) + b * v * v);
+struct TileWalk {
+  // may_read_in_place: the caller's products take rows as they are stored, without the intercept's column.
+  TileWalk(const Rows<T>& rows_in, std::int64_t begin_in, std::int64_t end_in, bool may_read_in_place,
+           Pieces<T>& pieces)
+      : rows(rows_in),
+        d(rows.n_columns()),
+        padded(padded_columns(d)),
+        tile(tile_rows<T>(d)),
+        next(begin_in),
+        end(end_in),
+        in_place(may_read_in_place && rows.row_start == nullptr && rows.centre == nullptr &&
+                 rows.element == (sizeof(T) == sizeof(float) ? Element::float32 : Element::float64) &&
+                 rows.n_features >= Lanes<T>::count),
+        stored_columns(in_place ? rows.n_features : d),
+        arrays(pieces, tile) {
+    constexpr int lanes = Lanes<T>::count;
+    columns.vectors = (stored_columns + lanes - 1) / lanes;
+    columns.last = in_place ? stored_columns - lanes : (columns.vectors - 1) * lanes;
+    if (in_place) return;
+    x = pieces.zeros(tile * padded);
+    centre_high = pieces.take(padded);
+    centre_low = pieces.take(padded);
+    for (std::int64_t j = 0; rows.centre != nullptr && j < rows.n_features; ++j) {
+      centre_high[j] = static_cast<T>(rows.centre[j]);
+      centre_low[j] = static_cast<T>(rows.centre[j] - static_cast<double>(centre_high[j]));
     }
   }
-}
 
-// out[r] += |scale_tril' x_r|^2, with the factor in column blocks (see ExpectationChunk).
-template <class T>
-void add_factor_squares(const T* x, const T* blocks, const std::int32_t* first_row, std::int64_t n_blocks,
-                        std::int64_t padded, std::int64_t tile, std::int64_t used, T* out) {
-  constexpr int n = Lanes<T>::count;
-  constexpr int wide = kBlockRows;  // vectors of rows at a time
-  for (std::int64_t b = 0; b < n_blocks; ++b) {
-    const T* block = blocks + b * padded * kBlock;
-    for (std::int64_t r = 0; r < used; r += wide * n) {
-      Vector<T> v[kBlock][wide] = {};
-      for (std::int64_t j = first_row[b]; j < padded; ++j) {
-        Vector<T> xs[wide];
-        VELBO_UNROLL_4
-        for (int k = 0; k < wide; ++k) xs[k] = load(x + j * tile + r + k * n);
-        VELBO_UNROLL_4
-        for (int i = 0; i < kBlock; ++i) {
-          const Vector<T> l = broadcast(block[j * kBlock + i]);
-          VELBO_UNROLL_4
-          for (int k = 0; k < wide; ++k) v[i][k] += l * xs[k];
+  // Loads the next tile: rows [begin, begin + n), `used` of them with what the vector loops need.  False at the end.
+  bool load_tile() {
+    begin = next;
+    if (begin >= end) return false;
+    n = end - begin < tile ? end - begin : tile;
+    next = begin + n;
+    used = (n + kRowStep - 1) / kRowStep * kRowStep;
+    if (in_place) {
+      const T* base = static_cast<const T*>(rows.x);
+      for (std::int64_t r = 0; r < n; ++r) row[r] = base + stored(begin + r) * rows.stride;
+      for (std::int64_t r = n; r < used; ++r) row[r] = row[0];  // of weight 0
+    } else {
+      for (std::int64_t r = 0; r < used; ++r) row[r] = x + r * padded;
+      if (rows.row_start != nullptr) {
+        scatter();
+      } else if (rows.element == Element::float32) {
+        convert_rows(static_cast<const float*>(rows.x));
+      } else {
+        convert_rows(static_cast<const double*>(rows.x));
+      }
+      for (std::int64_t i = n * padded; i < used * padded; ++i) x[i] = 0;
+    }
+    return true;
+  }
+
+  void load_columns() {
+    fill_column(rows.y, rows.index, begin, n, used, T(0), T(0), arrays.y);
+    fill_column(rows.trials, rows.index, begin, n, used, T(1), T(1), arrays.trials);
+    fill_column(rows.weights, rows.index, begin, n, used, T(1), T(0), arrays.weights);
+    fill_column(rows.offset, rows.index, begin, n, used, T(0), T(0), arrays.offset);
+    for (std::int64_t r = 0; r < used; ++r) arrays.weights[r] *= rows.scale;
+  }
+
+  std::int64_t stored(std::int64_t i) const { return rows.index != nullptr ? rows.index[i] : i; }
+
+  // Asks for `count` rows of the next tile from row r of it on, so that they come while this one is worked on.
+  void prefetch(std::int64_t r, std::int64_t count) const {
+    if (rows.row_start != nullptr) return;
+    const std::int64_t bytes = (rows.element == Element::float32 ? 4 : 8);
+    const char* base = static_cast<const char*>(rows.x);
+    for (std::int64_t i = next + r; i < next + r + count && i < end; ++i) {
+      const char* first = base + stored(i) * rows.stride * bytes;
+      for (std::int64_t b = 0; b < rows.n_features * bytes; b += 64) __builtin_prefetch(first + b, 0, 2);
+    }
+  }
+
+  void scatter() {
+    for (std::int64_t i = 0; i < n * padded; ++i) x[i] = 0;
+    for (std::int64_t r = 0; r < n; ++r) {
+      const std::int64_t from = stored(begin + r);
+      for (std::int64_t k = rows.row_start[from]; k < rows.row_start[from + 1]; ++k)
+        x[r * padded + rows.column[k]] += static_cast<T>(rows.value[k]);
+      if (rows.intercept) x[r * padded + rows.n_features] = 1;
+    }
+  }
+
+  // Columns past D stay zero from the start.
+  template <class E>
+  void convert_rows(const E* base) {
+    constexpr int lanes = Lanes<T>::count;
+    for (std::int64_t r = 0; r < n; ++r) {
+      const E* __restrict from = base + stored(begin + r) * rows.stride;
+      T* __restrict to = x + r * padded;
+      std::int64_t j = 0;
+      if constexpr (sizeof(E) == sizeof(T)) {
+        // A centre in two parts keeps the digits that one T has not: x - high is exact where x is near it.
+        if (rows.centre != nullptr) {
+          for (; j + lanes <= rows.n_features; j += lanes)
+            store(to + j, (load(from + j) - load(centre_high + j)) - load(centre_low + j));
+          for (; j < rows.n_features; ++j) to[j] = (from[j] - centre_high[j]) - centre_low[j];
+        } else {
+          for (; j + lanes <= rows.n_features; j += lanes) store(to + j, load(from + j));
+          for (; j < rows.n_features; ++j) to[j] = from[j];
         }
+      } else if (rows.centre != nullptr) {
+        const double* __restrict centre = rows.centre;
+        for (; j < rows.n_features; ++j) to[j] = static_cast<T>(static_cast<double>(from[j]) - centre[j]);
+      } else {
+        for (; j < rows.n_features; ++j) to[j] = static_cast<T>(from[j]);
       }
-      VELBO_UNROLL_4
-      for (int k = 0; k < wide; ++k) {
-        Vector<T> sum = load(out + r + k * n);
-        VELBO_UNROLL_4
-        for (int i = 0; i < kBlock; ++i) sum += v[i][k] * v[i][k];
-        store(out + r + k * n, sum);
-      }
+      if (rows.intercept) to[rows.n_features] = 1;
     }
   }
-}
 
-// gradient[d] += sum_r x[d][r] * value[r].
-template <class T>
-void add_moment(const T* x, const T* value, std::int64_t d, std::int64_t tile, std::int64_t used, double* gradient) {
-  constexpr int n = Lanes<T>::count;
-  for (std::int64_t j = 0; j < d; ++j) {
-    Vector<T> sum[4] = {};
-    for (std::int64_t r = 0; r < used; r += 4 * n) VELBO_UNROLL_4
-    for (int k = 0; k < 4; ++k) sum[k] += load(x + j * tile + r + k * n) * load(value + r + k * n);
-    gradient[j] += sum_of_lanes<T>((sum[0] + sum[1]) + (sum[2] + sum[3]));
-  }
-}
-
-// diagonal[d] += sum_r c[r] * x[d][r]^2.
-template <class T>
-void add_weighted_squares(const T* x, const T* c, std::int64_t d, std::int64_t tile, std::int64_t used,
-                          double* diagonal) {
-  constexpr int n = Lanes<T>::count;
-  for (std::int64_t j = 0; j < d; ++j) {
-    Vector<T> sum[4] = {};
-    for (std::int64_t r = 0; r < used; r += 4 * n) VELBO_UNROLL_4
-    for (int k = 0; k < 4; ++k) {
-      const Vector<T> v = load(x + j * tile + r + k * n);
-      sum[k] += load(c + r + k * n) * v * v;
-    }
-    diagonal[j] += sum_of_lanes<T>((sum[0] + sum[1]) + (sum[2] + sum[3]));
-  }
-}
-
-// gram (lower blocks) += X' diag(c) X.
-template <class T>
-void add_gram(const T* x, const T* c, std::int64_t padded, std::int64_t tile, std::int64_t used, double* gram) {
-  constexpr int n = Lanes<T>::count;
-  constexpr int rows = kBlockRows;
-  constexpr int sums = rows * kBlock;
-  static_assert(sums % n == 0 || n > sums);
-  for (std::int64_t i0 = 0; i0 < padded; i0 += rows) {
-    for (std::int64_t j0 = 0; j0 <= i0; j0 += kBlock) {
-      constexpr int slots = sums < n ? n : sums;
-      Vector<T> sum[slots] = {};
-      for (std::int64_t r = 0; r < used; r += n) {
-        const Vector<T> w = load(c + r);
-        Vector<T> right[kBlock];
-        VELBO_UNROLL_4
-        for (int j = 0; j < kBlock; ++j) right[j] = load(x + (j0 + j) * tile + r);
-        VELBO_UNROLL_4
-        for (int i = 0; i < rows; ++i) {
-          const Vector<T> left = w * load(x + (i0 + i) * tile + r);
-          VELBO_UNROLL_4
-          for (int j = 0; j < kBlock; ++j) sum[i * kBlock + j] += left * right[j];
-        }
+  // Coefficients [D] as the products want them beside `columns`: whole vectors, zero where lanes come twice or pad.
+  void pack(const T* coefficients, T* out) const {
+    constexpr int lanes = Lanes<T>::count;
+    for (std::int64_t v = 0; v < columns.vectors; ++v)
+      for (int k = 0; k < lanes; ++k) {
+        const std::int64_t j = (v + 1 < columns.vectors ? v * lanes : columns.last) + k;
+        out[v * lanes + k] = j >= v * lanes && j < stored_columns ? coefficients[j] : T(0);
       }
-      for (int g = 0; g < slots; g += n) {
-        const Vector<T> total = sums_of_each<T>(sum + g);
-        for (int k = 0; k < n && g + k < sums; ++k)
-          gram[(i0 + (g + k) / kBlock) * padded + j0 + (g + k) % kBlock] += static_cast<double>(total[k]);
-      }
-    }
   }
-}
+
+  // Adds sums in that order to out [stored_columns], and clears them.
+  void flush(T* sums, double* out) const {
+    constexpr int lanes = Lanes<T>::count;
+    for (std::int64_t j = 0; j < stored_columns; ++j) {
+      const std::int64_t v = j / lanes;
+      const std::int64_t place = v + 1 < columns.vectors ? j : v * lanes + (j - columns.last);
+      out[j] += static_cast<double>(sums[place]);
+    }
+    for (std::int64_t i = 0; i < columns.vectors * lanes; ++i) sums[i] = 0;
+  }
+
+  const Rows<T> rows;
+  const std::int64_t d, padded, tile;
+  std::int64_t next, end, begin = 0, n = 0, used = 0;
+  const bool in_place;
+  const std::int64_t stored_columns;  // of the rows as the products see them
+  Columns columns;
+  RowArrays<T> arrays;
+  T* x = nullptr;
+  T *centre_high = nullptr, *centre_low = nullptr;
+  const T* row[kMostTileRows];
+};
 
 }  // namespace
 }  // namespace velbo::internal
