@@ -6,6 +6,7 @@
 // The latents are z = (beta_1 .. beta_D [, log sigma]), unconstrained; D columns in the order of the formula, the
 // intercept first where there is one.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -61,6 +62,9 @@ struct GlmArrays {
   std::span<const double> offset = {};
   std::span<const double> trials = {};
   std::vector<std::string> names = {};  // [D]; empty: x1 .. xD
+  // y names classes, as in LIBSVM's files (-1 and 1, or 1 and 2): of two, the larger counts as 1 where the likelihood is
+  // bernoulli or automatic.  Glm::labels() tells them.
+  bool y_holds_labels = false;
 };
 
 // A latent's prior as it is used, for reports.
@@ -81,6 +85,7 @@ class VELBO_EXPORT Glm {
   // expected.  Rows with a missing value in a needed column are dropped and counted.
   Glm(std::string_view formula, Likelihood likelihood, const Table& table, const GlmOptions& options = {});
   // From arrays; options' column names must be empty.  NaN and Inf are Error(data) naming row and column.
+  // Reads x once, on all processors.
   Glm(Likelihood likelihood, const GlmArrays& arrays, const GlmOptions& options = {});
 
   [[nodiscard]] Likelihood likelihood() const noexcept;
@@ -92,6 +97,9 @@ class VELBO_EXPORT Glm {
   // Names on the constrained scale: Intercept, x, ..., sigma.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept;
   [[nodiscard]] const std::vector<NamedPrior>& priors() const noexcept;
+
+  // The two labels of GlmArrays::y_holds_labels, of which the second counts as 1; none where y was 0 and 1 as it is.
+  [[nodiscard]] const std::optional<std::array<double, 2>>& labels() const noexcept;
 
   // log p(y, z) + log |d theta / d z| with all constants, for z [n_latents] in double; the definition that every fit of
   // this model approximates.

@@ -1,12 +1,10 @@
-#include <algorithm>  // for any_of
-#include <set>        // for set
 #include <string>
 #include <utility>  // for move
 #include <vector>
 
+#include "data/csv_cells.h"
 #include "data/csv_columns.h"
 #include "data/csv_rows.h"
-#include "data/text.h"
 #include "velbo/error.h"
 #include "velbo/table.h"
 
@@ -17,48 +15,15 @@ using internal::ColumnBuilder;
 using internal::CsvField;
 using internal::CsvRows;
 
-bool is_missing(const CsvField& field, const CsvOptions& options) {
-  if (field.text.empty()) return true;
-  if (field.is_quoted) return false;
-  return std::any_of(options.missing.begin(), options.missing.end(),
-                     [&](const std::string& word) { return field.text == word; });
-}
-
-std::vector<ColumnBuilder> read_header(CsvRows& rows, const std::string& path) {
-  std::vector<CsvField> fields;
-  if (!rows.next(fields)) {
-    throw Error(ErrorCode::file, path + (rows.saw_bytes() ? ": holds blank lines only" : ": is empty") +
-                                     ", expected a header line with the columns' names");
-  }
-  const std::string place = path + ":" + std::to_string(rows.line()) + ": ";
-  std::set<std::string_view> seen;
-  std::vector<ColumnBuilder> columns;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const std::string_view name = fields[i].text;
-    if (name.empty())
-      throw Error(ErrorCode::data, place + "column " + std::to_string(i + 1) + " has no name in the header");
-    if (!seen.insert(name).second) {
-      throw Error(ErrorCode::data, place + "two columns are called " + internal::quoted(name));
-    }
-    columns.emplace_back(std::string(name));
-  }
-  return columns;
-}
-
-// The number of rows read.  Only the columns in `chosen` take cells.
+// Only the columns in `chosen` take cells.
 void read_cells(CsvRows& rows, const std::string& path, const CsvOptions& options, std::size_t n_columns,
                 const std::vector<ColumnBuilder*>& chosen, std::vector<std::int64_t>& line_of_row) {
   std::vector<CsvField> fields;
   line_of_row.clear();
-  while (rows.next(fields)) {
-    if (fields.size() != n_columns) {
-      throw Error(ErrorCode::data, path + ":" + std::to_string(rows.line()) + ": " + std::to_string(fields.size()) +
-                                       (fields.size() == 1 ? " field" : " fields") + ", expected " +
-                                       std::to_string(n_columns));
-    }
+  while (internal::next_csv_row(rows, path, n_columns, fields)) {
     for (std::size_t i = 0; i < n_columns; ++i) {
       if (chosen[i] == nullptr) continue;
-      if (is_missing(fields[i], options)) {
+      if (internal::is_missing(fields[i], options)) {
         chosen[i]->add_missing();
       } else {
         chosen[i]->add_cell(fields[i].text);
@@ -75,7 +40,8 @@ Table read_csv(const std::string& path, const CsvOptions& options) {
     throw Error(ErrorCode::argument, "a quote, an end of line or NUL cannot separate the columns of a table");
   }
   CsvRows rows(path, options.delimiter);
-  std::vector<ColumnBuilder> builders = read_header(rows, path);
+  std::vector<ColumnBuilder> builders;
+  for (std::string& name : internal::read_csv_header(rows, path)) builders.emplace_back(std::move(name));
   std::vector<ColumnBuilder*> chosen;
   chosen.reserve(builders.size());
   for (ColumnBuilder& builder : builders) chosen.push_back(&builder);
@@ -95,7 +61,7 @@ Table read_csv(const std::string& path, const CsvOptions& options) {
   }
   if (any_mixed) {
     rows.rewind();
-    const bool same_header = read_header(rows, path).size() == builders.size();
+    const bool same_header = internal::read_csv_header(rows, path).size() == builders.size();
     std::vector<std::int64_t> lines_again;
     if (same_header) read_cells(rows, path, options, builders.size(), chosen, lines_again);
     if (lines_again != line_of_row) throw Error(ErrorCode::file, path + ": changed while it was read");

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "data/npy_header.h"
+#include "data/npy_writer.h"
 #include "data/text.h"
-#include "io/atomic_file.h"
 #include "velbo/error.h"
 #include "velbo/table.h"
 
@@ -18,7 +18,7 @@ namespace {
 
 using internal::NpyHeader;
 
-static_assert(std::endian::native == std::endian::little, "arrays are read and written as they are in memory");
+static_assert(std::endian::native == std::endian::little, "arrays are read as they are in memory");
 
 constexpr std::size_t kBlock = std::size_t{1} << 20U;
 
@@ -51,11 +51,6 @@ void convert_items(const NpyHeader& header, const char* bytes, std::size_t n, do
   }
 }
 
-[[noreturn]] void fail_truncated(const std::string& path, std::uint64_t found, std::uint64_t expected) {
-  throw Error(ErrorCode::file, path + ": is cut off: it holds " + std::to_string(found) + " bytes of data, expected " +
-                                   std::to_string(expected));
-}
-
 // The items in the order of the file.  The array grows with what is really there, whatever the header promises.
 std::vector<double> read_items(std::ifstream& file, const std::string& path, const NpyHeader& header,
                                std::uint64_t n_items) {
@@ -65,7 +60,7 @@ std::vector<double> read_items(std::ifstream& file, const std::string& path, con
   if (here != std::streampos(-1) && file.seekg(0, std::ios::end)) {
     const auto there = static_cast<std::uint64_t>(file.tellg() - here);
     file.seekg(here);
-    if (there < expected) fail_truncated(path, there, expected);
+    if (there < expected) internal::check_npy_size(path, there, header);
     values.reserve(n_items);
   }
   file.clear();
@@ -75,15 +70,12 @@ std::vector<double> read_items(std::ifstream& file, const std::string& path, con
     block.resize(n * header.item_size);
     file.read(block.data(), static_cast<std::streamsize>(block.size()));
     const auto got = static_cast<std::size_t>(file.gcount());
-    if (got < block.size()) fail_truncated(path, done * header.item_size + got, expected);
+    if (got < block.size()) internal::check_npy_size(path, done * header.item_size + got, header);
     values.resize(values.size() + n);
     convert_items(header, block.data(), n, values.data() + done);
     done += n;
   }
-  if (file.peek() != std::ifstream::traits_type::eof()) {
-    throw Error(ErrorCode::file,
-                path + ": holds more than the " + std::to_string(expected) + " bytes of data of its shape");
-  }
+  if (file.peek() != std::ifstream::traits_type::eof()) internal::check_npy_size(path, expected + 1, header);
   return values;
 }
 
@@ -127,18 +119,9 @@ void write_npy(const std::string& path, std::span<const double> values, std::int
     throw Error(ErrorCode::shape, path + ": " + std::to_string(values.size()) + " values are not an array of " +
                                       std::to_string(n_rows) + " x " + std::to_string(n_columns));
   }
-  std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (" + std::to_string(n_rows) + ", " +
-                       std::to_string(n_columns) + "), }";
-  constexpr std::size_t kBefore = 10;  // magic, version, length
-  header.append(63 - (kBefore + header.size()) % 64, ' ');
-  header += '\n';
-  internal::AtomicFile file(path);
-  file.write(std::string_view("\x93NUMPY\x01\x00", 8));
-  const auto length = static_cast<std::uint16_t>(header.size());
-  file.write(&length, sizeof length);
-  file.write(header);
-  file.write(values.data(), values.size_bytes());
-  file.commit();
+  internal::NpyWriter file(path, n_rows, n_columns, false);
+  file.write(values);
+  file.finish();
 }
 
 }  // namespace velbo

@@ -198,4 +198,14 @@ NpyHeader read_npy_header(std::ifstream& file, const std::string& path) {
   return header;
 }
 
+void check_npy_size(const std::string& path, std::uint64_t found, const NpyHeader& header) {
+  std::uint64_t expected = header.item_size;
+  for (const std::uint64_t size : header.shape) expected *= size;
+  if (found < expected) {
+    fail(path,
+         "is cut off: it holds " + std::to_string(found) + " bytes of data, expected " + std::to_string(expected));
+  }
+  if (found > expected) fail(path, "holds more than the " + std::to_string(expected) + " bytes of data of its shape");
+}
+
 }  // namespace velbo::internal

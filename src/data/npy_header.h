@@ -22,4 +22,7 @@ std::ifstream open_npy(const std::string& path);
 // used, Error(shape) for other than one or two dimensions.
 NpyHeader read_npy_header(std::ifstream& file, const std::string& path);
 
+// Throws Error(file) unless `found` bytes behind the header are exactly those of the array.
+void check_npy_size(const std::string& path, std::uint64_t found, const NpyHeader& header);
+
 }  // namespace velbo::internal

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/mapped_file.h"
 #include "formula/design.h"
 #include "math/special.h"
+#include "models/column_moments.h"
 #include "models/default_priors.h"
 #include "models/glm_checks.h"
 #include "models/glm_data.h"
@@ -31,45 +33,23 @@ void check_options(Likelihood likelihood, bool has_trials, const GlmOptions& opt
 
 // Weighted mean and sd of each column; the intercept's are 1 and 0.
 void describe_columns(GlmData& data) {
-  const auto n_features = static_cast<std::size_t>(data.x.n_columns()), n_rows = static_cast<std::size_t>(data.n_rows);
   // Precision weights do not count rows: a row of any positive weight is one.
   const bool precision = data.recipe.weights_kind == WeightsKind::precision;
-  const auto count = [&](std::size_t n) {
-    return data.weights.empty() ? 1 : precision ? (data.weights[n] > 0 ? 1 : 0) : data.weights[n];
-  };
-  std::vector<double> mean(n_features, 0), sd(n_features, 0), row(n_features);
-  double total = 0;
-  for (std::size_t n = 0; n < n_rows; ++n) {
-    const double w = count(n);
-    total += w;
-    data.x.row(static_cast<std::int64_t>(n), row);
-    for (std::size_t j = 0; j < n_features; ++j) mean[j] += w * row[j];
-  }
-  for (double& m : mean) m /= total;
-  for (std::size_t n = 0; n < n_rows; ++n) {
-    const double w = count(n);
-    data.x.row(static_cast<std::int64_t>(n), row);
-    for (std::size_t j = 0; j < n_features; ++j) {
-      const double r = row[j] - mean[j];
-      sd[j] += w * r * r;
-    }
-  }
-  for (std::size_t j = 0; j < n_features; ++j) {
-    sd[j] = std::sqrt(sd[j] / std::max(total - 1, 1.0));
-    // A constant column's sd is rounding noise of its mean, not a scale.
-    if (sd[j] <= 1e-12 * std::abs(mean[j])) sd[j] = 0;
-  }
+  ColumnMoments moments =
+      column_moments(data.x.store(), data.weights, precision ? RowCount::positive : RowCount::weight);
+  if (const MappedFile* const file = data.x.store().file; file != nullptr) file->check_unchanged();
   if (data.recipe.has_intercept) {
-    mean.insert(mean.begin(), 1);
-    sd.insert(sd.begin(), 0);
+    moments.mean.insert(moments.mean.begin(), 1);
+    moments.sd.insert(moments.sd.begin(), 0);
   }
-  data.column_mean = std::move(mean);
-  data.column_sd = std::move(sd);
+  data.column_mean = std::move(moments.mean);
+  data.column_sd = std::move(moments.sd);
 }
 
 // The likelihood's constants, which no fit depends on but every ELBO includes.
 double log_normaliser(const GlmData& data) {
   double sum = 0;
+  if (data.recipe.likelihood == Likelihood::bernoulli) return sum;
   for (std::size_t n = 0; n < data.y.size(); ++n) {
     const double w = data.weights.empty() ? 1 : data.weights[n];
     const double y = data.y[n];
@@ -154,6 +134,15 @@ void expect_length(const char* what, std::size_t found, std::int64_t expected) {
     throw Error(ErrorCode::shape, fmt::format("{} has {} elements, but x has {} rows", what, found, expected));
 }
 
+// Of two labels the larger becomes 1, for likelihood bernoulli or where none is named.
+void read_labels(Likelihood likelihood, GlmData& data) {
+  if (likelihood != Likelihood::bernoulli && (likelihood != Likelihood::automatic || !data.trials.empty())) return;
+  const auto labels = two_labels(data.y);
+  if (!labels || *labels == std::array<double, 2>{0, 1}) return;
+  for (double& y : data.y) y = y == (*labels)[1] ? 1 : 0;
+  data.recipe.labels = labels;
+}
+
 std::shared_ptr<const GlmData> from_arrays(Likelihood likelihood, const GlmArrays& arrays, const GlmOptions& options) {
   const auto& x = arrays.x;
   if (!options.weights.empty() || !options.offset.empty() || !options.trials.empty())
@@ -183,13 +172,6 @@ std::shared_ptr<const GlmData> from_arrays(Likelihood likelihood, const GlmArray
   data->n_rows = x.n_rows();
   data->n_columns = static_cast<std::int64_t>(recipe.names.size());
   data->x = x;
-  std::vector<double> row(static_cast<std::size_t>(x.n_columns()));
-  for (std::int64_t n = 0; n < x.n_rows(); ++n) {
-    x.row(n, row);
-    for (std::size_t j = 0; j < row.size(); ++j)
-      if (!std::isfinite(row[j]))
-        throw Error(ErrorCode::data, fmt::format("x[{}, {}] is {}, expected a finite number", n, j, row[j]));
-  }
   data->y.assign(arrays.y.begin(), arrays.y.end());
   data->weights.assign(arrays.weights.begin(), arrays.weights.end());
   data->offset.assign(arrays.offset.begin(), arrays.offset.end());
@@ -201,6 +183,7 @@ std::shared_ptr<const GlmData> from_arrays(Likelihood likelihood, const GlmArray
   for (std::size_t n = 0; n < data->y.size(); ++n)  // before a likelihood is guessed from it
     if (!std::isfinite(data->y[n]))
       throw Error(ErrorCode::data, fmt::format("row {}: outcome y is {}, expected a finite number", n, data->y[n]));
+  if (arrays.y_holds_labels) read_labels(likelihood, *data);
   finish(*data, likelihood, "y", false, options, place);
   return data;
 }
@@ -221,6 +204,7 @@ std::int64_t Glm::n_rows() const noexcept { return data_->n_rows; }
 std::int64_t Glm::n_rows_dropped() const noexcept { return data_->n_rows_dropped; }
 std::int64_t Glm::n_latents() const noexcept { return data_->recipe.n_latents(); }
 const std::vector<std::string>& Glm::names() const noexcept { return data_->recipe.names; }
+const std::optional<std::array<double, 2>>& Glm::labels() const noexcept { return data_->recipe.labels; }
 const std::vector<NamedPrior>& Glm::priors() const noexcept { return data_->priors; }
 
 double Glm::log_joint(std::span<const double> z) const {

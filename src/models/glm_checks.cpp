@@ -43,6 +43,15 @@ Likelihood guess_likelihood(const std::string& outcome, std::span<const double> 
                           *least, *most, choices));
 }
 
+std::optional<std::array<double, 2>> two_labels(std::span<const double> y) {
+  if (y.empty()) return std::nullopt;
+  const auto [least, most] = std::minmax_element(y.begin(), y.end());
+  const std::array<double, 2> labels = {*least, *most};
+  if (labels[0] == labels[1]) return std::nullopt;
+  const bool two = std::all_of(y.begin(), y.end(), [&](double v) { return v == labels[0] || v == labels[1]; });
+  return two ? std::optional(labels) : std::nullopt;
+}
+
 void check_outcome(Likelihood likelihood, const std::string& outcome, std::span<const double> y,
                    std::span<const double> trials, std::span<const double> weights, const PlaceOfRow& place) {
   const std::string what = "outcome " + outcome;

@@ -1,5 +1,6 @@
 // models/glm_data.h - what a Glm holds: the checked data, the priors as used, and what predicting needs.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,8 @@ struct GlmRecipe {
   std::vector<std::string> names;  // of the latents on the constrained scale; sigma last where there is one
   std::string offset, trials;      // columns of the table; empty: none
   bool has_offset = false;         // also true for arrays
+  // Arrays only: the outcome's two labels as given, of which the second counts as 1; none where they were 0 and 1.
+  std::optional<std::array<double, 2>> labels = {};
   [[nodiscard]] bool has_sigma() const { return likelihood == Likelihood::gaussian; }
   [[nodiscard]] std::int64_t n_latents() const { return static_cast<std::int64_t>(names.size()); }
   [[nodiscard]] std::int64_t n_coefficients() const { return n_latents() - (has_sigma() ? 1 : 0); }

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <vector>
 
+#include "data/feature_store.h"
 #include "math/prior_expectations.h"
 
 namespace velbo::internal {
@@ -34,14 +34,12 @@ double log_joint(const GlmData& data, std::span<const double> z) {
   const bool precision = data.recipe.weights_kind == WeightsKind::precision;
   double sum = data.log_normaliser + log_prior(data, z);
   const std::size_t first = data.recipe.has_intercept ? 1 : 0;
-  std::vector<double> x(n_columns - first);
   for (std::size_t n = 0; n < data.y.size(); ++n) {
     const double w = data.weights.empty() ? 1 : data.weights[n];
     if (w == 0) continue;
     double eta = data.offset.empty() ? 0 : data.offset[n];
     if (first == 1) eta += z[0];
-    data.x.row(static_cast<std::int64_t>(n), x);
-    for (std::size_t j = 0; j < x.size(); ++j) eta += x[j] * z[first + j];
+    eta = dot_row(data.x.store(), static_cast<std::int64_t>(n), z.data() + first, eta);
     const double y = data.y[n];
     const double trials = data.trials.empty() ? 1 : data.trials[n];
     switch (data.recipe.likelihood) {

@@ -1,0 +1,158 @@
+// data/batch_order.cpp
+#include "data/batch_order.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "data/memory.h"
+#include "data/uniform_below.h"
+#include "velbo/error.h"
+
+namespace velbo::internal {
+namespace {
+
+constexpr std::int64_t kBlockBytes = std::int64_t{2} << 20;
+constexpr std::int64_t kBufferBytes = std::int64_t{256} << 20;
+constexpr std::uint64_t kBlocksOfEpoch = 0;  // what an epoch's key is folded with; buffers are 1, 2, ...
+
+std::int64_t row_bytes(const FeatureStore& x) {
+  return std::max<std::int64_t>(1, x.stride * (x.element == Element::float32 ? 4 : 8));
+}
+
+// One step of Fisher and Yates from the front: after it, items[i] is final.
+template <class T>
+void choose_item(std::vector<T>& items, std::size_t i, Key key) {
+  std::swap(items[i], items[i + static_cast<std::size_t>(uniform_below(items.size() - i, key, i))]);
+}
+
+}  // namespace
+
+void BatchOrder::Buffer::shuffle_to(std::size_t end) {
+  for (; done < end; ++done) choose_item(rows, done, key);
+}
+
+BatchOrder::BatchOrder(std::int64_t n_rows, std::int64_t batch_size, Key key, std::optional<Streaming> streaming)
+    : n_rows_(n_rows), batch_size_(batch_size), key_(key), streaming_(streaming) {
+  if (batch_size < 1 || batch_size > n_rows)
+    throw Error(ErrorCode::argument,
+                fmt::format("batch size is {}, expected 1 to the number of rows, {}", batch_size, n_rows));
+  if (!streaming_) return;
+  if (streaming_->block_rows < 1 || streaming_->buffer_rows < 1)
+    throw Error(ErrorCode::argument, fmt::format("blocks of {} rows and buffers of {}, expected 1 or more",
+                                                 streaming_->block_rows, streaming_->buffer_rows));
+  streaming_->block_rows = std::min(streaming_->block_rows, n_rows);
+  streaming_->buffer_rows =
+      std::max<std::int64_t>(1, streaming_->buffer_rows / streaming_->block_rows) * streaming_->block_rows;
+}
+
+void BatchOrder::enter_epoch(std::int64_t epoch) {
+  if (epoch_ == epoch) return;
+  epoch_ = epoch;
+  if (!streaming_) return;
+  const std::int64_t n_blocks = (n_rows_ + streaming_->block_rows - 1) / streaming_->block_rows;
+  blocks_.resize(static_cast<std::size_t>(n_blocks));
+  std::iota(blocks_.begin(), blocks_.end(), 0);
+  const Key key = fold_in(fold_in(key_, static_cast<std::uint64_t>(epoch)), kBlocksOfEpoch);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) choose_item(blocks_, i, key);
+  short_at_ = std::find(blocks_.begin(), blocks_.end(), n_blocks - 1) - blocks_.begin();
+}
+
+std::int64_t BatchOrder::n_buffers() const noexcept {
+  return streaming_ ? (n_rows_ + streaming_->buffer_rows - 1) / streaming_->buffer_rows : 1;
+}
+
+std::int64_t BatchOrder::buffer_start(std::int64_t index) const noexcept {
+  if (index == 0) return 0;
+  if (index >= n_buffers()) return n_rows_;
+  const std::int64_t blocks_before = index * (streaming_->buffer_rows / streaming_->block_rows);
+  const std::int64_t lacking =
+      static_cast<std::int64_t>(blocks_.size()) * streaming_->block_rows - n_rows_;  // of the short block
+  return blocks_before * streaming_->block_rows - (short_at_ < blocks_before ? lacking : 0);
+}
+
+std::int64_t BatchOrder::buffer_at(std::int64_t position) const noexcept {
+  std::int64_t index = streaming_ ? position / streaming_->buffer_rows : 0;
+  while (buffer_start(index + 1) <= position)
+    ++index;  // at most once: a short block moves starts by less than a buffer
+  return index;
+}
+
+void BatchOrder::append_blocks(std::int64_t index, std::vector<RowRange>& out) const {
+  const std::int64_t size = streaming_->block_rows, per_buffer = streaming_->buffer_rows / size;
+  const auto end = std::min(static_cast<std::int64_t>(blocks_.size()), (index + 1) * per_buffer);
+  for (std::int64_t i = index * per_buffer; i < end; ++i) {
+    const std::int64_t begin = blocks_[static_cast<std::size_t>(i)] * size;
+    out.push_back({begin, std::min(n_rows_, begin + size)});
+  }
+}
+
+BatchOrder::Buffer& BatchOrder::load(std::int64_t epoch, std::int64_t index) {
+  Buffer& b = buffer_;
+  if (b.epoch == epoch && b.index == index) return b;
+  b.epoch = epoch;
+  b.index = index;
+  b.done = 0;
+  b.key = fold_in(fold_in(key_, static_cast<std::uint64_t>(epoch)), static_cast<std::uint64_t>(index) + 1);
+  if (!streaming_) {
+    b.rows.resize(static_cast<std::size_t>(n_rows_));
+    std::iota(b.rows.begin(), b.rows.end(), 0);
+    return b;
+  }
+  b.rows.clear();
+  std::vector<RowRange> blocks;
+  append_blocks(index, blocks);
+  for (const RowRange& block : blocks)
+    for (std::int64_t n = block.begin; n < block.end; ++n) b.rows.push_back(n);
+  return b;
+}
+
+std::span<const std::int64_t> BatchOrder::batch(std::int64_t step) {
+  const std::int64_t epoch = step / batches_per_epoch();
+  enter_epoch(epoch);
+  const std::int64_t begin = step % batches_per_epoch() * batch_size_, end = std::min(n_rows_, begin + batch_size_);
+  batch_.clear();
+  for (std::int64_t at = begin; at < end;) {
+    const std::int64_t index = buffer_at(at), start = buffer_start(index);
+    const std::int64_t stop = std::min(end, buffer_start(index + 1));
+    Buffer& b = load(epoch, index);
+    b.shuffle_to(static_cast<std::size_t>(stop - start));
+    batch_.insert(batch_.end(), b.rows.begin() + (at - start), b.rows.begin() + (stop - start));
+    at = stop;
+  }
+  std::sort(batch_.begin(), batch_.end());
+  return batch_;
+}
+
+std::vector<RowRange> BatchOrder::reads_ahead(std::int64_t step) {
+  std::vector<RowRange> out;
+  if (!streaming_) return out;
+  const std::int64_t epoch = step / batches_per_epoch();
+  const std::int64_t end = std::min(n_rows_, (step % batches_per_epoch() + 1) * batch_size_);
+  enter_epoch(epoch);
+  const std::int64_t index = buffer_at(end - 1);
+  if (announced_epoch_ == epoch && announced_ == index + 1) return out;
+  // Not yet named: this buffer where the walk began here, and the next one.  The next epoch's first buffer is left to
+  // its own first batch: its order is not known before the epoch is entered.
+  const std::int64_t from = announced_epoch_ == epoch && announced_ == index ? index + 1 : index;
+  for (std::int64_t i = from; i <= index + 1 && i < n_buffers(); ++i) append_blocks(i, out);
+  announced_epoch_ = epoch;
+  announced_ = index + 1;
+  return out;
+}
+
+BatchOrder::Streaming streaming_for(const FeatureStore& x) {
+  const std::int64_t bytes = row_bytes(x);
+  return {std::max<std::int64_t>(1, kBlockBytes / bytes), std::max<std::int64_t>(1, kBufferBytes / bytes)};
+}
+
+std::optional<BatchOrder::Streaming> choose_streaming(const FeatureStore& x) {
+  if (!x.is_mapped) return std::nullopt;
+  const double bytes = static_cast<double>(row_bytes(x)) * static_cast<double>(x.n_rows);
+  if (bytes <= 0.5 * static_cast<double>(available_memory())) return std::nullopt;
+  return streaming_for(x);
+}
+
+}  // namespace velbo::internal

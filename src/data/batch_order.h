@@ -1,0 +1,85 @@
+// data/batch_order.h - which rows make up each minibatch: a pure function of a key and the step.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "data/feature_store.h"
+#include "velbo/random.h"
+
+namespace velbo::internal {
+
+struct RowRange {
+  std::int64_t begin = 0, end = 0;
+  friend bool operator==(const RowRange&, const RowRange&) = default;
+};
+
+// Every row once an epoch, in an order that is new each epoch: step s is batch s % batches_per_epoch() of epoch s /
+// batches_per_epoch(), whose order comes from fold_in(key, epoch).  The last batch of an epoch may be short.  Any step can be
+// asked for at any time and gives what walking there gives; walking forward is what is quick.
+//
+// Rows within a batch are ascending: a sum over them does not depend on how they were shuffled, and memory is walked one
+// way.
+//
+// In memory, an epoch is a random permutation of all rows (Fisher and Yates, made only as far as it is asked for: an
+// epoch costs no more than its batches).  Data that do not fit into memory are streamed: blocks of consecutive rows are
+// permuted, `buffer_rows` rows' worth of blocks at a time is shuffled together, and batches are cut from that.  So the
+// disk is read in blocks and at most two buffers are in use, while every row of a buffer is as likely to be in each of its
+// batches.
+class BatchOrder {
+ public:
+  struct Streaming {
+    std::int64_t block_rows = 0;   // consecutive rows that are read together
+    std::int64_t buffer_rows = 0;  // rows that are shuffled together; rounded down to whole blocks, at least one
+  };
+
+  // Throws Error(argument) unless 1 <= batch_size <= n_rows and, where given, block_rows and buffer_rows >= 1.
+  BatchOrder(std::int64_t n_rows, std::int64_t batch_size, Key key, std::optional<Streaming> streaming = {});
+
+  [[nodiscard]] std::int64_t batches_per_epoch() const noexcept { return (n_rows_ + batch_size_ - 1) / batch_size_; }
+  [[nodiscard]] bool is_streaming() const noexcept { return streaming_.has_value(); }
+
+  // The rows of batch `step` >= 0, ascending; until the next call.
+  std::span<const std::int64_t> batch(std::int64_t step);
+
+  // What to have read soon, to be asked just before batch(step): when that batch enters a buffer, the rows of the next
+  // one (and of its own, at the first call), in blocks; else nothing.  Always nothing in memory.
+  std::vector<RowRange> reads_ahead(std::int64_t step);
+
+ private:
+  // A part of an epoch that is permuted on its own: all rows, or a buffer.
+  struct Buffer {
+    std::int64_t epoch = -1, index = -1;
+    Key key;
+    std::vector<std::int64_t> rows;  // the first `done` are final
+    std::size_t done = 0;
+    void shuffle_to(std::size_t end);
+  };
+
+  void enter_epoch(std::int64_t epoch);
+  [[nodiscard]] std::int64_t n_buffers() const noexcept;
+  [[nodiscard]] std::int64_t buffer_start(std::int64_t index) const noexcept;  // position within the epoch
+  [[nodiscard]] std::int64_t buffer_at(std::int64_t position) const noexcept;
+  void append_blocks(std::int64_t index, std::vector<RowRange>& out) const;
+  Buffer& load(std::int64_t epoch, std::int64_t index);
+
+  std::int64_t n_rows_, batch_size_;
+  Key key_;
+  std::optional<Streaming> streaming_;
+  std::int64_t epoch_ = -1;
+  std::vector<std::int64_t> blocks_;  // streaming: this epoch's order of blocks
+  std::int64_t short_at_ = -1;        // where in it the block is that has fewer rows
+  Buffer buffer_;
+  std::int64_t announced_epoch_ = -1, announced_ = -1;  // the last buffer that reads_ahead() has named
+  std::vector<std::int64_t> batch_;
+};
+
+// How to order the rows of a matrix: streaming for a mapped file of more than half of the memory that is available, in
+// blocks of 2 MiB and buffers of 256 MiB; nothing (in memory) for all else.  What it says may differ between machines:
+// who asks should report it.
+std::optional<BatchOrder::Streaming> choose_streaming(const FeatureStore& x);
+// The same blocks and buffers, whatever the memory.
+BatchOrder::Streaming streaming_for(const FeatureStore& x);
+
+}  // namespace velbo::internal
