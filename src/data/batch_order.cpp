@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <utility>
 
@@ -22,16 +23,46 @@ std::int64_t row_bytes(const FeatureStore& x) {
   return std::max<std::int64_t>(1, x.stride * (x.element == Element::float32 ? 4 : 8));
 }
 
-// One step of Fisher and Yates from the front: after it, items[i] is final.
+// Fisher and Yates from the front: items[begin .. end) become final.  Which item is swapped to place i depends on the key
+// and i alone, so that a shuffle can stop and go on.
 template <class T>
-void choose_item(std::vector<T>& items, std::size_t i, Key key) {
-  std::swap(items[i], items[i + static_cast<std::size_t>(uniform_below(items.size() - i, key, i))]);
+void shuffle(std::vector<T>& items, std::size_t begin, std::size_t end, Key key) {
+  std::array<std::size_t, 64> chosen{};
+  for (std::size_t first = begin; first < end; first += chosen.size()) {
+    const std::size_t count = std::min(chosen.size(), end - first);
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::size_t i = first + k;
+      chosen[k] = i + static_cast<std::size_t>(uniform_below(items.size() - i, key, i));
+      __builtin_prefetch(&items[chosen[k]], 1);  // the items are anywhere in memory, and each waits for none
+    }
+    for (std::size_t k = 0; k < count; ++k) std::swap(items[first + k], items[chosen[k]]);
+  }
+}
+
+// Ascending, by digits of 11 bits: numbers below a known bound need no comparisons.
+void sort_below(std::vector<std::int64_t>& values, std::vector<std::int64_t>& scratch, std::int64_t bound) {
+  constexpr int kBits = 11;
+  constexpr std::int64_t kMask = (1 << kBits) - 1;
+  if (values.size() < 1024) {
+    std::sort(values.begin(), values.end());
+    return;
+  }
+  scratch.resize(values.size());
+  for (int shift = 0; shift < 63 && (bound - 1) >> shift != 0; shift += kBits) {
+    std::array<std::size_t, kMask + 1> place{};
+    for (const std::int64_t value : values) ++place[static_cast<std::size_t>(value >> shift & kMask)];
+    std::exclusive_scan(place.begin(), place.end(), place.begin(), std::size_t{0});
+    for (const std::int64_t value : values) scratch[place[static_cast<std::size_t>(value >> shift & kMask)]++] = value;
+    values.swap(scratch);
+  }
 }
 
 }  // namespace
 
 void BatchOrder::Buffer::shuffle_to(std::size_t end) {
-  for (; done < end; ++done) choose_item(rows, done, key);
+  if (end <= done) return;
+  shuffle(rows, done, end, key);
+  done = end;
 }
 
 BatchOrder::BatchOrder(std::int64_t n_rows, std::int64_t batch_size, Key key, std::optional<Streaming> streaming)
@@ -56,7 +87,7 @@ void BatchOrder::enter_epoch(std::int64_t epoch) {
   blocks_.resize(static_cast<std::size_t>(n_blocks));
   std::iota(blocks_.begin(), blocks_.end(), 0);
   const Key key = fold_in(fold_in(key_, static_cast<std::uint64_t>(epoch)), kBlocksOfEpoch);
-  for (std::size_t i = 0; i < blocks_.size(); ++i) choose_item(blocks_, i, key);
+  shuffle(blocks_, 0, blocks_.size(), key);
   short_at_ = std::find(blocks_.begin(), blocks_.end(), n_blocks - 1) - blocks_.begin();
 }
 
@@ -122,7 +153,7 @@ std::span<const std::int64_t> BatchOrder::batch(std::int64_t step) {
     batch_.insert(batch_.end(), b.rows.begin() + (at - start), b.rows.begin() + (stop - start));
     at = stop;
   }
-  std::sort(batch_.begin(), batch_.end());
+  sort_below(batch_, scratch_, n_rows_);
   return batch_;
 }
 

@@ -72,7 +72,7 @@ class BatchOrder {
   std::int64_t short_at_ = -1;        // where in it the block is that has fewer rows
   Buffer buffer_;
   std::int64_t announced_epoch_ = -1, announced_ = -1;  // the last buffer that reads_ahead() has named
-  std::vector<std::int64_t> batch_;
+  std::vector<std::int64_t> batch_, scratch_;
 };
 
 // How to order the rows of a matrix: streaming for a mapped file of more than half of the memory that is available, in

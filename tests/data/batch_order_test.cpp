@@ -35,9 +35,9 @@ struct Case {
 
 std::vector<Case> cases() {
   std::vector<Case> out;
-  for (const std::int64_t n : {1, 2, 3, 7, 64, 100, 101, 997})
+  for (const std::int64_t n : {1, 2, 3, 7, 64, 100, 101, 997, 5000})
     for (const std::int64_t batch : {std::int64_t{1}, std::int64_t{2}, n / 3, n / 2 + 1, n - 1, n}) {
-      if (batch < 1 || batch > n) continue;
+      if (batch < 1 || batch > n || n > 100 * batch) continue;
       out.push_back({n, batch, {}});
       for (const std::int64_t block : {1, 3, 10, 64, 2000})
         for (const std::int64_t buffer : {1, 25, 128, 5000}) out.push_back({n, batch, Streaming{block, buffer}});
