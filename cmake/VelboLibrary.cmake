@@ -5,6 +5,9 @@ set(velbo_all_objects $<TARGET_OBJECTS:velbo_core>)
 foreach(target IN LISTS velbo_isa_targets)
   list(APPEND velbo_all_objects $<TARGET_OBJECTS:${target}>)
 endforeach()
+if(TARGET velbo_fmt)
+  list(APPEND velbo_all_objects $<TARGET_OBJECTS:velbo_fmt>)
+endif()
 
 add_library(velbo ${velbo_all_objects}) # shared or static, as BUILD_SHARED_LIBS says
 add_library(velbo::velbo ALIAS velbo)

@@ -15,6 +15,8 @@ set_property(CACHE VELBO_CUDA PROPERTY STRINGS AUTO ON OFF)
 
 set(VELBO_SANITIZE "" CACHE STRING "Sanitizers to build everything with: address,undefined or thread; empty for none")
 
+option(VELBO_FUZZ "Build the fuzz targets with libFuzzer (Clang), and nothing else of the tests" OFF)
+
 if(PROJECT_IS_TOP_LEVEL)
   get_property(velbo_multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
   if(NOT velbo_multi_config AND NOT CMAKE_BUILD_TYPE)

@@ -1,8 +1,10 @@
 # velbo_test(NAME <name> SOURCES <file>... [LABELS <label>...] [TIMEOUT <seconds>] [LIBRARIES <target>...]
 #            [ENVIRONMENT <NAME=value>...])
+# velbo_test(NAME <name> PROGRAM <other> ENVIRONMENT <NAME=value>... [LABELS ...] [TIMEOUT s])
 #
 # One GoogleTest program, <name>_test, linked with velbo's objects (so that it may use what the library hides); each of
 # its cases is one ctest test, <name>.<Suite>.<Case>, run in a process of its own, so that a skip shows with its reason.
+# With PROGRAM nothing is compiled: the cases of the test <other> are run once more, in another environment.
 #
 # LABELS (default: unit)
 #   unit         quick, deterministic: also run under the address and undefined-behaviour sanitizers
@@ -21,9 +23,9 @@ foreach(label IN LISTS velbo_test_labels)
 endforeach()
 
 function(velbo_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LABELS;LIBRARIES;ENVIRONMENT")
-  if(NOT arg_NAME OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "velbo_test(NAME <name> SOURCES <file>... [LABELS ...] [TIMEOUT s] [LIBRARIES ...])")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;PROGRAM;TIMEOUT" "SOURCES;LABELS;LIBRARIES;ENVIRONMENT")
+  if(NOT arg_NAME OR NOT (arg_SOURCES OR arg_PROGRAM) OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "velbo_test(NAME <name> SOURCES <file>... or PROGRAM <name> [LABELS ...] [TIMEOUT s] [LIBRARIES ...])")
   endif()
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
@@ -32,23 +34,27 @@ function(velbo_test)
     set(arg_TIMEOUT 120)
   endif()
 
-  set(target ${arg_NAME}_test)
-  add_executable(${target} ${arg_SOURCES})
-  velbo_internal_target(${target})
-  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
-  target_link_libraries(${target} PRIVATE velbo_objects GTest::gmock GTest::gtest_main ${arg_LIBRARIES})
-  set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/${arg_NAME}")
-  file(MAKE_DIRECTORY "${scratch}")
-  target_compile_definitions(
-    ${target}
-    PRIVATE VELBO_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
-            VELBO_SHARED_DATA_DIR="${PROJECT_SOURCE_DIR}/../shared/data"
-            VELBO_CLI="${PROJECT_BINARY_DIR}/bin/velbo${CMAKE_EXECUTABLE_SUFFIX}"
-            VELBO_TEST_TMP="${scratch}")
-  # In tests/, so that the CUDA plugin is in ../lib, where the loader looks.
-  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
-  if(TARGET velbo_cuda)
-    add_dependencies(${target} velbo_cuda)
+  if(arg_PROGRAM)
+    set(target ${arg_PROGRAM}_test)
+  else()
+    set(target ${arg_NAME}_test)
+    add_executable(${target} ${arg_SOURCES})
+    velbo_internal_target(${target})
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    target_link_libraries(${target} PRIVATE velbo_objects GTest::gmock GTest::gtest_main ${arg_LIBRARIES})
+    set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/${arg_NAME}")
+    file(MAKE_DIRECTORY "${scratch}")
+    target_compile_definitions(
+      ${target}
+      PRIVATE VELBO_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
+              VELBO_SHARED_DATA_DIR="${PROJECT_SOURCE_DIR}/../shared/data"
+              VELBO_CLI="${PROJECT_BINARY_DIR}/bin/velbo${CMAKE_EXECUTABLE_SUFFIX}"
+              VELBO_TEST_TMP="${scratch}")
+    # In tests/, so that the CUDA plugin is in ../lib, where the loader looks.
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+    if(TARGET velbo_cuda)
+      add_dependencies(${target} velbo_cuda)
+    endif()
   endif()
 
   gtest_discover_tests(
@@ -56,13 +62,14 @@ function(velbo_test)
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
     TEST_PREFIX "${arg_NAME}."
+    TEST_LIST ${arg_NAME}_cases
     NO_PRETTY_VALUES) # a parameter is shown by its name, not by the bytes of its value
   # The cases' properties, set by a script that CTest reads after the one above has found them: handed to
   # gtest_discover_tests(), lists of more than one label fall apart, in ways that differ between versions of CMake.
-  set(script "${CMAKE_CURRENT_BINARY_DIR}/${target}_properties.cmake")
+  set(script "${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}_properties.cmake")
   file(CONFIGURE OUTPUT "${script}" @ONLY CONTENT [[
-if(@target@_TESTS)
-  set_tests_properties(${@target@_TESTS} PROPERTIES LABELS "@arg_LABELS@" TIMEOUT @arg_TIMEOUT@
+if(@arg_NAME@_cases)
+  set_tests_properties(${@arg_NAME@_cases} PROPERTIES LABELS "@arg_LABELS@" TIMEOUT @arg_TIMEOUT@
                        ENVIRONMENT "@arg_ENVIRONMENT@")
 endif()
 ]])
