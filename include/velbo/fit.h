@@ -13,11 +13,16 @@
 #include "velbo/export.h"
 #include "velbo/family.h"
 #include "velbo/glm.h"
+#include "velbo/gradient_options.h"
 #include "velbo/posterior.h"
 
 namespace velbo {
 
-enum class EngineKind { automatic, newton };
+enum class EngineKind {
+  automatic,  // gradient where batches or draws were asked for, else newton
+  newton,     // Newton's method on the exact ELBO, over all rows
+  gradient,   // stochastic gradients from minibatches and draws: velbo/gradient_options.h
+};
 VELBO_EXPORT std::string_view name(EngineKind kind) noexcept;
 VELBO_EXPORT EngineKind parse_engine(std::string_view text);
 
@@ -48,7 +53,8 @@ struct FitOptions {
   EngineKind engine = EngineKind::automatic;
   FamilyKind family = FamilyKind::automatic;                     // full rank up to 1,000 latents, mean field beyond
   double tolerance = 0.02;                                       // in posterior standard deviations, > 0
-  std::int64_t max_steps = 1000;                                 // >= 1
+  std::int64_t rank = 0;                                         // of low_rank; 0: the root of the latents, at most 20
+  std::int64_t max_steps = 0;                                    // 0: 1,000 of newton, 100,000 of gradient
   double max_seconds = std::numeric_limits<double>::infinity();  // looked at between steps; not the diagnosis
   std::optional<Device> device = {};                             // empty: auto
   int threads = 0;                                               // 0: all; results do not depend on it
@@ -56,6 +62,15 @@ struct FitOptions {
   std::uint64_t seed = 1;
   std::int64_t diagnostic_draws = 0;   // iid draws behind k_hat and the corrected moments; 0: up to 100,000, by cost
   std::optional<Posterior> init = {};  // warm start: an earlier fit of a model with the same latents
+  GradientOptions gradient = {};
+  // A file that the fit's state is written to, whole or not at all, every checkpoint_seconds (0: after every step) and when
+  // the fit ends.  Empty: none.
+  std::string checkpoint = {};
+  double checkpoint_seconds = 30;
+  // A checkpoint to go on from, of a fit of the same model with the same options (limits, threads and diagnosis may differ,
+  // and a file that is not there yet is an error): the answer has the same bits as that of a fit that was never interrupted.
+  // Throws Error(file) for a file that is none, Error(argument) naming what differs.
+  std::string resume = {};
   // Called after every step; false ends the fit with Status::interrupted, and what has been fitted is returned.
   std::function<bool(const StepReport&)> progress = {};
 };

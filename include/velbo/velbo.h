@@ -9,6 +9,7 @@
 #include "velbo/family.h"
 #include "velbo/fit.h"
 #include "velbo/glm.h"
+#include "velbo/gradient_options.h"
 #include "velbo/posterior.h"
 #include "velbo/prior.h"
 #include "velbo/random.h"

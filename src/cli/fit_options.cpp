@@ -1,5 +1,8 @@
 #include "cli/fit_options.h"
 
+#include <cmath>
+#include <optional>
+
 #include "cli/arguments.h"
 #include "data/text.h"
 #include "velbo/error.h"
@@ -21,6 +24,21 @@ WeightsKind read_weights_kind(const std::string& text) {
   if (text == "frequency") return WeightsKind::frequency;
   if (text == "precision") return WeightsKind::precision;
   throw Error(ErrorCode::argument, "--weights-kind is " + internal::quoted(text) + ", expected frequency or precision");
+}
+
+// "low_rank:5" names the rank too.
+void read_family(const std::string& text, FitOptions& fit) {
+  const std::string prefix = std::string(name(FamilyKind::low_rank)) + ":";
+  if (!text.starts_with(prefix)) {
+    fit.family = parse_family(text);
+    return;
+  }
+  const std::optional<double> rank = internal::parse_number(text.substr(prefix.size()));
+  if (!rank || *rank < 1 || *rank > 1e6 || *rank != std::floor(*rank))
+    throw Error(ErrorCode::argument,
+                "--family is " + internal::quoted(text) + ", expected a whole rank, as in low_rank:5");
+  fit.family = FamilyKind::low_rank;
+  fit.rank = static_cast<std::int64_t>(*rank);
 }
 
 void add_model_options(CLI::App& command, FitArguments& a) {
@@ -53,20 +71,16 @@ void add_model_options(CLI::App& command, FitArguments& a) {
 
 void add_method_options(CLI::App& command, FitArguments& a) {
   add_text(command, "--family", "NAME",
-           "Of the approximation: mean_field, full_rank or auto [auto: full_rank up to 1,000 parameters]",
-           [&a](const std::string& text) { a.fit.family = parse_family(text); });
-  add_text(command, "--engine", "NAME", "newton or auto [auto]",
+           "Of the approximation: mean_field, full_rank, low_rank, low_rank:R or auto [auto: full_rank up to 1,000 "
+           "parameters]",
+           [&a](const std::string& text) { read_family(text, a.fit); });
+  add_text(command, "--engine", "NAME", "newton, gradient or auto [auto: newton unless batches or draws are asked for]",
            [&a](const std::string& text) { a.fit.engine = parse_engine(text); });
-  add_text(command, "--estimator", "NAME", "How expectations are taken: quadrature [quadrature]",
-           [](const std::string& text) {
-             if (text != "quadrature")
-               throw Error(ErrorCode::argument, "--estimator is " + internal::quoted(text) + ", expected quadrature");
-           });
   const FitOptions defaults;
   add_positive(
       command, "--tolerance", a.fit.tolerance,
       "Distance to the optimum to stop at, in posterior sds [" + internal::format_number(defaults.tolerance) + "]");
-  add_whole(command, "--max-steps", a.fit.max_steps, 1, "Most steps [" + std::to_string(defaults.max_steps) + "]");
+  add_whole(command, "--max-steps", a.fit.max_steps, 1, "Most steps [1000; engine gradient: 100000]");
   add_positive(command, "--max-seconds", a.fit.max_seconds, "Most seconds [no limit]");
   add_text(command, "--device", "NAME", "auto, cpu, cuda or cuda:N [auto]", [&a](const std::string& text) {
     if (text == "auto") {
@@ -81,6 +95,44 @@ void add_method_options(CLI::App& command, FitArguments& a) {
            [&a](const std::string& text) { a.fit.scalar = parse_scalar(text); });
   add_seed(command, a.fit.seed);
   command.add_option("--init", a.init, "Saved fit to start from")->type_name("FIT");
+}
+
+void add_gradient_options(CLI::App& command, GradientOptions& g) {
+  add_text(command, "--estimator", "NAME",
+           "How expectations are taken: weights (draws of the parameters), local (draws of each row's predictor) or "
+           "quadrature [quadrature]",
+           [&g](const std::string& text) { g.estimator = parse_estimator(text); });
+  add_whole(command, "--draws", g.draws, 1, "Draws a step, of weights and local [8]");
+  add_text(command, "--draw-kind", "KIND", "Draws of weights: iid or sobol [iid]",
+           [&g](const std::string& text) { g.draw_kind = parse_draw_kind(text); });
+  add_text(command, "--entropy", "KIND", "Its gradient, of weights: closed_form or sticking_the_landing [closed_form]",
+           [&g](const std::string& text) { g.entropy = parse_entropy_gradient(text); });
+  add_whole(command, "--batch-size", g.batch_size, 1, "Rows a step [all up to 8192 rows, else 4096]");
+  add_text(command, "--variance-reduction", "KIND",
+           "Of batches: anchor (a full gradient each round) or none [anchor where there are batches]",
+           [&g](const std::string& text) { g.variance_reduction = parse_variance_reduction(text); });
+  add_text(command, "--optimizer", "NAME", "sgd or adam [sgd up to 1,000 parameters]",
+           [&g](const std::string& text) { g.optimizer = parse_optimizer(text); });
+  add_positive(command, "--learning-rate", g.learning_rate, "In posterior sds [by a rule that needs no tuning]");
+  add_whole(command, "--warm-up", g.warm_up_steps, 0, "Steps over which the step size rises [0]");
+  command.add_flag("--check-batches", g.check_batches, "First see that batches average to the gradient of all rows");
+}
+
+void add_checkpoint_options(CLI::App& command, FitArguments& a) {
+  command
+      .add_option("--checkpoint", a.fit.checkpoint,
+                  "Where the running fit's state goes, at most every 30 s, on Ctrl-C and at the end")
+      ->type_name("FILE");
+  add_text(command, "--checkpoint-seconds", "X", "Seconds from one state to the next; 0: every step [30]",
+           [&a](const std::string& text) {
+             const std::optional<double> value = internal::parse_number(text);
+             if (!value || !(*value >= 0) || std::isinf(*value))
+               throw Error(ErrorCode::argument,
+                           "--checkpoint-seconds is " + internal::quoted(text) + ", expected a number, 0 or more");
+             a.fit.checkpoint_seconds = *value;
+           });
+  command.add_option("--resume", a.fit.resume, "State to go on from: the result is that of a fit never interrupted")
+      ->type_name("FILE");
 }
 
 void add_output_options(CLI::App& command, FitArguments& a) {
@@ -101,6 +153,10 @@ void add_fit_options(CLI::App& command, FitArguments& arguments) {
   add_model_options(command, arguments);
   command.option_defaults()->group("Method");
   add_method_options(command, arguments);
+  command.option_defaults()->group("Stochastic gradients (engine gradient)");
+  add_gradient_options(command, arguments.fit.gradient);
+  command.option_defaults()->group("Long fits");
+  add_checkpoint_options(command, arguments);
   command.option_defaults()->group("Output");
   add_output_options(command, arguments);
 }

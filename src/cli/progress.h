@@ -4,6 +4,8 @@
 // this is a page.
 #pragma once
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,8 +17,14 @@ enum class ProgressMode { automatic, always, never };
 // Throws Error(argument).
 ProgressMode parse_progress_mode(std::string_view text);
 
-// On a terminal a bar of one line, redrawn at most 20 times a second and wiped at the end; elsewhere, when asked for
-// always, a plain line a second.
+// Since when the rate of steps and the time left are measured.
+struct Pace {
+  std::int64_t step = 0;
+  double seconds = 0, progress = 0;
+};
+
+// On a terminal a bar of one line, redrawn at most 20 times a second and wiped at the end; elsewhere a plain line every ten
+// seconds, or, when asked for always, from the first step on every second.
 class Progress {
  public:
   explicit Progress(ProgressMode mode);
@@ -28,14 +36,15 @@ class Progress {
   void wipe() noexcept;
 
  private:
-  enum class Style { none, bar, lines } style_ = Style::none;
+  enum class Style { none, bar, lines, log } style_ = Style::none;
   bool drawn_ = false;
   bool first_ = true;
-  std::chrono::steady_clock::time_point last_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  std::optional<Pace> pace_;
 };
 
 // The bar, exactly `width` columns or less; the text after it is cut where it does not fit.
-[[nodiscard]] std::string bar_text(const StepReport& report, std::size_t width);
-[[nodiscard]] std::string line_text(const StepReport& report);
+[[nodiscard]] std::string bar_text(const StepReport& report, const Pace& pace, std::size_t width);
+[[nodiscard]] std::string line_text(const StepReport& report, const Pace& pace);
 
 }  // namespace velbo::cli

@@ -32,4 +32,23 @@ Eigen::VectorXd AndersonMixing::propose(const Eigen::VectorXd& x, const Eigen::V
   return image - (steps + changes) * c;
 }
 
+Eigen::MatrixXd AndersonMixing::memory() const {
+  const auto count = static_cast<Eigen::Index>(x_.size());
+  Eigen::MatrixXd out(count == 0 ? 0 : x_.front().size(), 2 * count);
+  for (Eigen::Index k = 0; k < count; ++k) {
+    out.col(k) = x_[static_cast<std::size_t>(k)];
+    out.col(count + k) = residual_[static_cast<std::size_t>(k)];
+  }
+  return out;
+}
+
+void AndersonMixing::set_memory(const Eigen::MatrixXd& memory) {
+  restart();
+  const Eigen::Index count = memory.cols() / 2;
+  for (Eigen::Index k = 0; k < count; ++k) {
+    x_.emplace_back(memory.col(k));
+    residual_.emplace_back(memory.col(count + k));
+  }
+}
+
 }  // namespace velbo::internal

@@ -18,6 +18,10 @@ class AndersonMixing {
   // Learns that g(x) = image and proposes the next x; `image` itself while nothing is known.
   [[nodiscard]] Eigen::VectorXd propose(const Eigen::VectorXd& x, const Eigen::VectorXd& image);
 
+  // What it has learnt, as columns: points, then residuals, each oldest first; empty where nothing.
+  [[nodiscard]] Eigen::MatrixXd memory() const;
+  void set_memory(const Eigen::MatrixXd& memory);
+
  private:
   int window_;
   std::deque<Eigen::VectorXd> x_, residual_;  // oldest first

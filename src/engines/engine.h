@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engines/engine_state.h"
 #include "models/expected_log_joint.h"
 
 namespace velbo::internal {
@@ -21,6 +22,12 @@ struct EngineReport {
   std::int64_t steps = 0, evaluations = 0, rejected_steps = 0, rows_read = 0;
 };
 
+// Parts of states that engines share.
+void save_report(const EngineReport& report, EngineState& state);
+EngineReport load_report(const EngineState& state);
+void save_expected(const std::string& name, const ExpectedLogJoint& expected, EngineState& state);
+ExpectedLogJoint load_expected(const std::string& name, const EngineState& state);
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -35,6 +42,10 @@ class Engine {
   [[nodiscard]] virtual const GaussianPoint& point() const = 0;
   // What the user should know about the model, found on the way; call after evaluate().
   [[nodiscard]] virtual std::vector<std::string> findings() = 0;
+  // Everything that the next steps depend on, and back: an engine made of the same model and options that loads what another
+  // saved goes on with the same bits.  load() throws Error(file) where the state cannot be of such an engine.
+  virtual void save(EngineState& state) const = 0;
+  virtual void load(const EngineState& state) = 0;
   // The model on all its data, for the diagnosis.
   [[nodiscard]] virtual ExpectedLogJointOracle& oracle() = 0;
 };

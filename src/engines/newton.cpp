@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engines/findings.h"
 #include "engines/gaussian_update.h"
-#include "engines/identification.h"
-#include "models/expected_prior.h"
+#include "velbo/error.h"
 
 namespace velbo::internal {
 namespace {
@@ -23,9 +23,6 @@ constexpr int kHalvings = 40;
 // Within this many posterior sds of the optimum a line search may fail for rounding alone.
 constexpr double kRoundingFloor = 0.1;
 constexpr double kFarFromReference = 3;  // posterior sds, or e-folds of an sd
-// A coefficient without a prior whose sd has grown this much since the start follows a likelihood that rises for ever.
-constexpr double kRunaway = 1e3;
-
 constexpr int kMixingWindow = 6;
 
 // What will be left after moving to the estimated optimum, from the distances to it of this and earlier points.
@@ -107,13 +104,9 @@ void NewtonEngine::step() {
   if (!expected_) {
     expected_ = evaluate_at(point_);
     if (!expected_->is_finite()) return diverge("the log joint is not finite at the start");
-    if (steps_in_stage_ == 0 && point_.family == FamilyKind::full_rank) {
-      const std::string flat = some_flat_ ? flat_direction(expected_->curvature, data_.recipe.names) : std::string();
-      if (!flat.empty())
-        return diverge(
-            fmt::format("there is no posterior: neither the data nor a prior says anything about {}; give the "
-                        "coefficients a proper prior",
-                        flat));
+    if (steps_in_stage_ == 0 && some_flat_) {
+      const std::string why = flat_reason(data_, point_, *expected_);
+      if (!why.empty()) return diverge(why);
     }
   }
   report_.elbo = expected_->value + point_.entropy();
@@ -213,19 +206,8 @@ void NewtonEngine::next_stage() {
 }
 
 void NewtonEngine::check_drift() {
-  if (!some_flat_) return;
-  const Eigen::VectorXd sd = point_.sd();
-  for (Eigen::Index i = 0; i < data_.recipe.n_coefficients(); ++i) {
-    if (data_.priors[static_cast<std::size_t>(i)].prior.kind != Prior::Kind::flat) continue;
-    if (sd[i] < kRunaway * start_sd_[i]) continue;
-    const Eigen::VectorXd drift = point_.family == FamilyKind::full_rank
-                                      ? Eigen::VectorXd(point_.factor * point_.factor.row(i).transpose())
-                                      : Eigen::VectorXd(Eigen::VectorXd::Unit(point_.dimension(), i));
-    return diverge(
-        fmt::format("the likelihood keeps rising along {} and its prior is flat: there is no posterior "
-                    "(are the outcomes separated?); give the coefficients a proper prior",
-                    describe_direction(drift, data_.recipe.names)));
-  }
+  const std::string why = some_flat_ ? runaway_reason(data_, point_, start_sd_) : std::string();
+  if (!why.empty()) diverge(why);
 }
 
 void NewtonEngine::diverge(const std::string& why) {
@@ -262,27 +244,56 @@ double NewtonEngine::evaluate() {
 
 std::vector<std::string> NewtonEngine::findings() {
   const auto& expected = expected_ ? expected_ : verified_expected_;
-  if (!expected || !report_.on_all_data || point_.family != FamilyKind::full_rank || report_.diverged) return {};
-  const Eigen::Index n_coefficients = data_.recipe.n_coefficients();
-  ExpectedLogJoint prior;
-  prior.gradient = Eigen::VectorXd::Zero(point_.dimension());
-  prior.curvature = Eigen::MatrixXd::Zero(point_.dimension(), 1);
-  add_expected_prior(data_, point_, true, prior);
-  std::vector<std::string> out;
-  for (Eigen::Index i = 0; i < n_coefficients; ++i)
-    if (prior.curvature(i, 0) < 0)
-      out.push_back(
-          fmt::format("the prior of {} pulls elsewhere than the data, and its tails are heavy: the posterior may have "
-                      "several modes, of which this is one",
-                      data_.recipe.names[static_cast<std::size_t>(i)]));
-  for (const std::string& direction :
-       prior_dominated_directions(expected->curvature.topLeftCorner(n_coefficients, n_coefficients),
-                                  prior.curvature.col(0).head(n_coefficients), data_.recipe.names))
-    out.push_back(
-        fmt::format("the data say next to nothing about {}: there the prior decides (collinear or constant "
-                    "columns, more columns than rows, or separated outcomes)",
-                    direction));
-  return out;
+  if (!expected || !report_.on_all_data || report_.diverged) return {};
+  return findings_at(data_, point_, *expected);
+}
+
+void NewtonEngine::save(EngineState& state) const {
+  save_report(report_, state);
+  state.set("oracle_rows", oracle_->rows_read());
+  state.set("sample_rows", stages_[stage_].sample ? stages_[stage_].sample->rows_read() : std::int64_t{0});
+  state.set("rows_in_samples", rows_read_in_samples_);
+  state.set("stage", static_cast<std::int64_t>(stage_));
+  state.set("steps_in_stage", steps_in_stage_);
+  state.set("enough", stages_[stage_].enough);
+  state.set("point", point_);
+  if (expected_) save_expected("expected", *expected_, state);
+  state.set("mixing", mixing_.memory());
+  state.set("reference", reference_);
+  Eigen::MatrixXd distances(2, static_cast<Eigen::Index>(distances_.size()));
+  for (Eigen::Index k = 0; k < distances.cols(); ++k)
+    distances.col(k) << distances_[static_cast<std::size_t>(k)].means, distances_[static_cast<std::size_t>(k)].sds;
+  state.set("distances", distances);
+  if (verified_point_) state.set("verified_point", *verified_point_);
+  if (verified_expected_) save_expected("verified_expected", *verified_expected_, state);
+  state.set("verified_distance", verified_distance_);
+}
+
+void NewtonEngine::load(const EngineState& state) {
+  const std::int64_t stage = state.whole("stage");
+  if (stage < 0 || stage >= static_cast<std::int64_t>(stages_.size()))
+    throw Error(ErrorCode::file, fmt::format("the checkpoint is at stage {} of {}", stage, stages_.size()));
+  while (static_cast<std::int64_t>(stage_) < stage) next_stage();
+  report_ = load_report(state);
+  oracle_->set_rows_read(state.whole("oracle_rows"));
+  if (stages_[stage_].sample) stages_[stage_].sample->set_rows_read(state.whole("sample_rows"));
+  rows_read_in_samples_ = state.whole("rows_in_samples");
+  steps_in_stage_ = state.whole("steps_in_stage");
+  stages_[stage_].enough = state.number("enough");
+  point_ = state.point("point", point_);
+  expected_.reset();
+  if (state.has("expected.value")) expected_ = load_expected("expected", state);
+  mixing_.set_memory(state.matrix("mixing"));
+  reference_ = state.point("reference", point_);
+  distances_.clear();
+  const Eigen::MatrixXd distances = state.matrix("distances");
+  for (Eigen::Index k = 0; k < distances.cols() && distances.rows() == 2; ++k)
+    distances_.push_back({distances(0, k), distances(1, k)});
+  verified_point_.reset();
+  if (state.has("verified_point.mean")) verified_point_ = state.point("verified_point", point_);
+  verified_expected_.reset();
+  if (state.has("verified_expected.value")) verified_expected_ = load_expected("verified_expected", state);
+  verified_distance_ = state.number("verified_distance");
 }
 
 }  // namespace velbo::internal

@@ -30,6 +30,8 @@ class NewtonEngine final : public Engine {
   [[nodiscard]] const GaussianPoint& point() const override { return point_; }
   [[nodiscard]] std::vector<std::string> findings() override;
   [[nodiscard]] ExpectedLogJointOracle& oracle() override { return *oracle_; }
+  void save(EngineState& state) const override;
+  void load(const EngineState& state) override;
 
  private:
   struct Stage {

@@ -14,6 +14,10 @@ namespace {
 
 // A full-rank q of this many latents takes seconds to factorise a few times and 8 MB to keep.
 constexpr std::int64_t kFullRankLatents = 1000;
+// Two [D, D] matrices in double take 400 MB.
+constexpr std::int64_t kFullRankMost = 5000;
+// Up to this many rows a step over all of them costs little; beyond, this many have a small share of noise.
+constexpr std::int64_t kRowsOfAStep = 8192, kBatchRows = 4096;
 // A float column whose mean is this many times its sd keeps 4 of its 7 digits.
 constexpr double kFarFromZero = 1000;
 // A row of count y adds about y log y to the log likelihood, of which float keeps 7 digits.
@@ -29,10 +33,68 @@ void check(const FitOptions& options) {
   };
   if (!(options.tolerance > 0) || !std::isfinite(options.tolerance))
     refuse("tolerance", options.tolerance, "a positive number of posterior standard deviations");
-  if (options.max_steps < 1) refuse("max_steps", static_cast<double>(options.max_steps), "1 or more");
+  if (options.max_steps < 0) refuse("max_steps", static_cast<double>(options.max_steps), "1 or more (0: chosen)");
   if (!(options.max_seconds > 0)) refuse("max_seconds", options.max_seconds, "a positive number");
   if (options.diagnostic_draws != 0 && options.diagnostic_draws < 100)
     refuse("diagnostic_draws", static_cast<double>(options.diagnostic_draws), "0 (chosen by cost) or at least 100");
+  if (!(options.checkpoint_seconds >= 0)) refuse("checkpoint_seconds", options.checkpoint_seconds, "0 or more");
+  if (options.rank < 0) refuse("rank", static_cast<double>(options.rank), "1 or more (0: chosen)");
+  const GradientOptions& g = options.gradient;
+  if (g.draws < 1) refuse("draws", static_cast<double>(g.draws), "1 or more");
+  if (g.batch_size < 0) refuse("batch_size", static_cast<double>(g.batch_size), "1 or more (0: chosen)");
+  if (!(g.learning_rate >= 0) || !std::isfinite(g.learning_rate))
+    refuse("learning_rate", g.learning_rate, "a positive number of posterior standard deviations (0: chosen)");
+  if (!(g.momentum >= 0 && g.momentum < 1)) refuse("momentum", g.momentum, "a number from 0 to below 1");
+  if (g.warm_up_steps < 0) refuse("warm_up_steps", static_cast<double>(g.warm_up_steps), "0 or more");
+  if (!(g.decay <= 1)) refuse("decay", g.decay, "a number from 0 to 1 (negative: chosen)");
+  if (!(g.clip >= 0)) refuse("clip", g.clip, "0 (never) or a positive number");
+}
+
+// The engine and, for gradient, its settings without `automatic`.
+void choose_engine(const GlmData& data, const FitOptions& options, Choices& out) {
+  const GradientOptions& asked = options.gradient;
+  const bool stochastic = asked.batch_size > 0 || asked.estimator == Estimator::weights ||
+                          asked.estimator == Estimator::local ||
+                          asked.variance_reduction != VarianceReduction::automatic;
+  if (options.engine == EngineKind::newton && stochastic)
+    throw Error(ErrorCode::argument,
+                "engine newton looks at all rows and takes no draws: batches, draws and estimators "
+                "other than quadrature are for engine gradient");
+  if (options.engine == EngineKind::newton && options.family == FamilyKind::low_rank)
+    throw Error(ErrorCode::argument, "engine newton fits mean_field and full_rank; low_rank is for engine gradient");
+  if (options.engine != EngineKind::automatic) {
+    out.engine = options.engine;
+    out.engine_reason = "asked for";
+  } else if (stochastic) {
+    out.engine = EngineKind::gradient;
+    out.engine_reason = "batches or draws were asked for";
+  } else if (options.family == FamilyKind::low_rank) {
+    out.engine = EngineKind::gradient;
+    out.engine_reason = "the low_rank family was asked for";
+  } else {
+    out.engine_reason =
+        "the likelihood depends on one linear predictor a row, so the ELBO and its derivatives are exact";
+  }
+  out.max_steps = options.max_steps > 0 ? options.max_steps : out.engine == EngineKind::newton ? 1000 : 100000;
+  const bool closed = data.recipe.likelihood != Likelihood::bernoulli && data.recipe.likelihood != Likelihood::binomial;
+  out.estimator = closed ? "closed_form" : "quadrature";
+  if (out.engine == EngineKind::newton) return;
+
+  GradientOptions& g = out.gradient = asked;
+  if (g.estimator == Estimator::automatic) g.estimator = Estimator::quadrature;
+  if (g.estimator != Estimator::quadrature) out.estimator = fmt::format("{}, {} draws", name(g.estimator), g.draws);
+  if (g.draw_kind == DrawKind::sobol && g.estimator != Estimator::weights)
+    throw Error(ErrorCode::argument, fmt::format("sobol draws are for estimator weights, not {}", name(g.estimator)));
+  if (g.entropy == EntropyGradient::sticking_the_landing && g.estimator != Estimator::weights)
+    throw Error(ErrorCode::argument,
+                fmt::format("sticking_the_landing is for estimator weights, not {}", name(g.estimator)));
+  if (g.batch_size == 0)
+    g.batch_size = data.n_rows <= kRowsOfAStep ? data.n_rows : std::max(kBatchRows, 8 * data.recipe.n_latents());
+  g.batch_size = std::min(g.batch_size, data.n_rows);
+  if (g.optimizer == OptimizerKind::automatic)
+    g.optimizer = data.recipe.n_latents() <= kFullRankLatents ? OptimizerKind::sgd : OptimizerKind::adam;
+  if (g.variance_reduction == VarianceReduction::automatic)
+    g.variance_reduction = g.batch_size < data.n_rows ? VarianceReduction::anchor : VarianceReduction::none;
 }
 
 // Smallest eigenvalue of the columns' correlation matrix, from some of the rows.
@@ -78,7 +140,7 @@ std::string why_not_float(const GlmData& data, FamilyKind family) {
   if (family == FamilyKind::full_rank && least_correlation_eigenvalue(data) < kCollinear)
     return "columns are collinear, or nearly: rounding to float would hide it";
   // A full-rank fit with an intercept centres its columns first.
-  if (family == FamilyKind::full_rank && data.recipe.has_intercept) return {};
+  if (family == FamilyKind::full_rank && data.recipe.has_intercept && !data.x.is_sparse()) return {};
   for (std::size_t j = data.recipe.has_intercept ? 1 : 0; j < data.column_mean.size(); ++j)
     if (std::abs(data.column_mean[j]) > kFarFromZero * data.column_sd[j] && data.column_sd[j] > 0)
       return fmt::format("{} lies far from zero for its spread (mean {:.3g}, sd {:.3g})", data.recipe.names[j],
@@ -100,13 +162,21 @@ Choices choose(const GlmData& data, const FitOptions& options) {
     out.family_reason =
         fmt::format("{} latents, {} {}", d, d <= kFullRankLatents ? "at most" : "more than", kFullRankLatents);
   }
-  out.engine_reason =
-      options.engine != EngineKind::automatic
-          ? "asked for"
-          : "the likelihood depends on one linear predictor a row, so the ELBO and its derivatives are exact";
-  out.estimator = data.recipe.likelihood == Likelihood::bernoulli || data.recipe.likelihood == Likelihood::binomial
-                      ? "quadrature"
-                      : "closed_form";
+  if (out.family == FamilyKind::full_rank && d > kFullRankMost)
+    throw Error(ErrorCode::argument,
+                fmt::format("a full_rank family of {} latents has {:.3g} parameters; use mean_field or "
+                            "low_rank (beyond {} latents)",
+                            d, 0.5 * static_cast<double>(d) * static_cast<double>(d), kFullRankMost));
+  if (out.family == FamilyKind::low_rank) {
+    const auto root = static_cast<std::int64_t>(std::sqrt(static_cast<double>(d)));
+    out.rank = options.rank > 0 ? options.rank : std::clamp<std::int64_t>(root, 1, 20);
+    if (out.rank > d)
+      throw Error(ErrorCode::argument, fmt::format("rank is {}, expected at most the {} latents", out.rank, d));
+  } else if (options.rank > 0) {
+    throw Error(ErrorCode::argument,
+                fmt::format("a rank was given, but family {} has none; low_rank has", name(out.family)));
+  }
+  choose_engine(data, options, out);
   const std::string loses = why_not_float(data, out.family);
   const bool gaussian = data.recipe.likelihood == Likelihood::gaussian;
   if (options.scalar != Scalar::automatic && !(gaussian && options.scalar == Scalar::float32)) {

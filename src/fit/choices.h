@@ -11,6 +11,9 @@ struct Choices {
   EngineKind engine = EngineKind::newton;
   FamilyKind family = FamilyKind::full_rank;
   Scalar scalar = Scalar::float32;
+  std::int64_t rank = 0;  // of low_rank
+  std::int64_t max_steps = 0;
+  GradientOptions gradient;  // of the engine gradient: nothing automatic left in it, but learning_rate and decay
   Device device;
   std::string estimator;
   std::string engine_reason, family_reason, scalar_reason, device_reason;

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "backend/ops.h"
+#include "families/low_rank.h"
 #include "velbo/diagnostics.h"
 
 namespace velbo::internal {
@@ -45,14 +46,20 @@ Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, b
   Diagnosis out;
   out.n_draws =
       wanted_draws > 0 ? wanted_draws : affordable_draws(static_cast<double>(oracle.n_rows()), static_cast<double>(d));
-  RowMajor draws(out.n_draws, d);
-  context.ops<double>().normals(context, key, 0, 0, out.n_draws, d, draws.data());
-  const double constant = 0.5 * static_cast<double>(d) - point.entropy();  // -D/2 log 2 pi - log |L|
-  const Eigen::VectorXd log_q = constant - 0.5 * draws.rowwise().squaredNorm().array();
-  if (point.family == FamilyKind::mean_field) {
+  RowMajor draws(out.n_draws, d + point.rank());  // eps at first
+  context.ops<double>().normals(context, key, 0, 0, out.n_draws, draws.cols(), draws.data());
+  const double constant = 0.5 * static_cast<double>(d) - point.entropy();  // -D/2 log 2 pi - log |Sigma| / 2
+  Eigen::VectorXd log_q = constant - 0.5 * draws.rowwise().squaredNorm().array();
+  if (point.family == FamilyKind::full_rank) {
+    draws = draws * point.factor.triangularView<Eigen::Lower>().transpose();
+  } else if (point.rank() == 0) {
     draws = draws * point.factor.col(0).asDiagonal();
   } else {
-    draws = draws * point.factor.triangularView<Eigen::Lower>().transpose();
+    const RowMajor z = draws.leftCols(d) * point.factor.col(0).asDiagonal() +
+                       draws.rightCols(point.rank()) * point.factor.rightCols(point.rank()).transpose();
+    const LowRankInverse inverse(point.factor.col(0), point.factor.rightCols(point.rank()));
+    log_q = constant - 0.5 * z.cwiseProduct(inverse.times(z.transpose()).transpose()).rowwise().sum().array();
+    draws = z;
   }
   draws.rowwise() += point.mean.transpose();
   const double row_draws = static_cast<double>(d) > kExpansionLatents ? std::numeric_limits<double>::infinity()
@@ -99,7 +106,10 @@ void judge(Summary& summary) {
       advice.push_back(fmt::format("the fit stopped before it converged ({}): {}", name(status),
                                    status == Status::interrupted ? "run it to the end, or start from this one"
                                                                  : "allow more, or start from this fit"));
-    if (!k_good && summary.fit.family == name(FamilyKind::mean_field)) {
+    if (!k_good && summary.fit.family.starts_with(name(FamilyKind::low_rank))) {
+      advice.emplace_back(
+          "a low-rank family leaves some correlations out: give it a higher rank, or fit the full_rank family");
+    } else if (!k_good && summary.fit.family == name(FamilyKind::mean_field)) {
       advice.emplace_back(
           "a mean-field family ignores correlations, so its sds are too small: fit the full_rank family "
           "(the means may be right all the same)");

@@ -3,14 +3,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <new>
 #include <system_error>
 
-#include "engines/newton.h"
+#include "fit/checkpoint.h"
 #include "fit/choices.h"
 #include "fit/diagnosis.h"
+#include "fit/make_engine.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
 #include "velbo/version.h"
@@ -29,84 +32,83 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-std::optional<GaussianPoint> initial_point(const GlmData& data, FamilyKind family, const FitOptions& options) {
-  if (!options.init) return std::nullopt;
-  const PosteriorState& state = options.init->state();
-  if (state.recipe.names != data.recipe.names)
-    throw Error(ErrorCode::argument,
-                fmt::format("the fit to start from has the parameters {}, expected {}",
-                            fmt::join(state.recipe.names, ", "), fmt::join(data.recipe.names, ", ")));
-  const Eigen::Index d = data.recipe.n_latents();
-  GaussianPoint point{family, Eigen::VectorXd::Map(state.mean.data(), d), {}};
-  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const bool from_mean_field = state.family.kind() == FamilyKind::mean_field;
-  const Eigen::MatrixXd factor = from_mean_field
-                                     ? Eigen::MatrixXd(Eigen::VectorXd::Map(state.scale.data(), d).asDiagonal())
-                                     : Eigen::MatrixXd(RowMajor::Map(state.scale.data(), d, d));
-  if (family == FamilyKind::mean_field) {
-    point.factor = factor.rowwise().norm();
-  } else {
-    point.factor = factor;
-  }
-  return point;
-}
-
-std::unique_ptr<Engine> make_engine(const GlmData& data, const Context& context, const Choices& choices,
-                                    const FitOptions& options) {
-  auto oracle = choices.scalar == Scalar::float64 ? make_oracle<double>(data, context, choices.family)
-                                                  : make_oracle<float>(data, context, choices.family);
-  return std::make_unique<NewtonEngine>(data, std::move(oracle), choices.family, options.tolerance,
-                                        make_key(options.seed, Purpose::subsample),
-                                        initial_point(data, choices.family, options));
-}
-
 struct Outcome {
   Status status = Status::max_steps;
   double elbo = 0;
   double seconds_evaluating = 0;
 };
 
-// Steps until converged or a limit is met.  Decides between steps only.
-Outcome run(Engine& engine, const FitOptions& options, const Stopwatch& watch) {
+// Writes checkpoints, where they were asked for, at most so often.
+class Checkpoints {
+ public:
+  Checkpoints(const FitOptions& options, std::map<std::string, std::string> identity)
+      : path_(options.checkpoint), seconds_(options.checkpoint_seconds), identity_(std::move(identity)) {}
+  void write_if_due(const Engine& engine) {
+    if (!path_.empty() && since_last_.seconds() >= seconds_) write(engine);
+  }
+  void write(const Engine& engine) {
+    if (path_.empty()) return;
+    Checkpoint checkpoint;
+    checkpoint.identity = identity_;
+    engine.save(checkpoint.state);
+    write_checkpoint(path_, checkpoint);
+    since_last_ = Stopwatch();
+  }
+
+ private:
+  std::string path_;
+  double seconds_;
+  std::map<std::string, std::string> identity_;
+  Stopwatch since_last_;
+};
+
+StepReport step_report(const EngineReport& report, const FitOptions& options, const Stopwatch& watch) {
   const double first_error = 100;  // posterior sds that a start is typically off: for the progress bar alone
+  const double error = std::clamp(report.error_sd, std::min(options.tolerance, first_error), first_error);
+  return {.step = report.steps,
+          .elbo = report.elbo,
+          .error_sd = report.error_sd,
+          .seconds = watch.seconds(),
+          .stage = report.stage,
+          .progress = std::log(first_error / error) / std::log(first_error / std::min(options.tolerance, 1.0))};
+}
+
+// Steps until converged or a limit is met.  Decides between steps only.
+Outcome run(Engine& engine, const FitOptions& options, std::int64_t max_steps, Checkpoints& checkpoints,
+            const Stopwatch& watch) {
   Outcome out;
-  while (true) {
-    engine.advance(1);
-    const EngineReport& report = engine.report();
-    bool converged = report.on_all_data && report.error_sd <= options.tolerance;
+  const auto evaluate = [&] {
+    const Stopwatch evaluating;
+    out.elbo = engine.evaluate();
+    out.seconds_evaluating += evaluating.seconds();
+  };
+  const EngineReport& report = engine.report();
+  const auto seems_converged = [&] { return report.on_all_data && report.error_sd <= options.tolerance; };
+  const bool resumed = report.steps > 0;
+  for (bool step = !resumed;; step = true) {  // a resumed fit may have been over
+    if (step) engine.advance(1);
+    bool converged = seems_converged() && !report.diverged;
     if (converged) {
-      const Stopwatch evaluating;
-      out.elbo = engine.evaluate();
-      out.seconds_evaluating += evaluating.seconds();
-      converged = report.error_sd <= options.tolerance;  // evaluate() may have stepped back
+      evaluate();
+      converged = seems_converged();  // evaluate() may have stepped back
     }
-    const double error = std::clamp(report.error_sd, std::min(options.tolerance, first_error), first_error);
-    const StepReport step{
-        .step = report.steps,
-        .elbo = report.elbo,
-        .error_sd = report.error_sd,
-        .seconds = watch.seconds(),
-        .stage = report.stage,
-        .progress = std::log(first_error / error) / std::log(first_error / std::min(options.tolerance, 1.0))};
-    const bool cancelled = options.progress && !options.progress(step);
+    const bool cancelled = options.progress && !options.progress(step_report(report, options, watch));
     if (converged) {
       out.status = Status::converged;
-      return out;
-    }
-    if (report.diverged) {
+    } else if (report.diverged) {
       out.status = Status::diverged;
     } else if (cancelled) {
       out.status = Status::interrupted;
-    } else if (report.steps >= options.max_steps || report.stalled) {
+    } else if (report.steps >= max_steps || report.stalled) {
       out.status = Status::max_steps;
     } else if (watch.seconds() >= options.max_seconds) {
       out.status = Status::max_seconds;
     } else {
+      checkpoints.write_if_due(engine);
       continue;
     }
-    const Stopwatch evaluating;
-    out.elbo = engine.evaluate();
-    out.seconds_evaluating += evaluating.seconds();
+    checkpoints.write(engine);  // before evaluate(), which may go further than steps do
+    if (!converged) evaluate();
     return out;
   }
 }
@@ -131,8 +133,18 @@ std::string message_for(const Outcome& outcome, const EngineReport& report, cons
   return {};
 }
 
+void resume(Engine& engine, const std::string& path, const std::map<std::string, std::string>& identity) {
+  const Checkpoint checkpoint = read_checkpoint(path);
+  require_same(path, checkpoint.identity, identity);
+  try {
+    engine.load(checkpoint.state);
+  } catch (const Error& error) {
+    throw Error(error.code(), path + ": " + error.what());
+  }
+}
+
 Posterior make_posterior(const GlmData& data, const GaussianPoint& point) {
-  const GaussianFamily family(point.family, point.dimension());
+  const GaussianFamily family(point.family, point.dimension(), point.rank());
   std::vector<double> mean(point.mean.begin(), point.mean.end());
   std::vector<double> scale;
   for (Eigen::Index i = 0; i < point.factor.rows(); ++i)
@@ -176,7 +188,12 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
   const Choices choices = choose(data, options);
   const Context context(choices.device, options.threads);
   const std::unique_ptr<Engine> engine = make_engine(data, context, choices, options);
-  const Outcome outcome = run(*engine, options, watch);
+  const auto identity = options.checkpoint.empty() && options.resume.empty()
+                            ? std::map<std::string, std::string>()
+                            : checkpoint_identity(data, options, choices);
+  if (!options.resume.empty()) resume(*engine, options.resume, identity);
+  Checkpoints checkpoints(options, identity);
+  const Outcome outcome = run(*engine, options, choices.max_steps, checkpoints, watch);
   const EngineReport report = engine->report();
   const double fit_seconds = watch.seconds() - outcome.seconds_evaluating;
 
@@ -206,7 +223,8 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
   summary.fit = {
       .engine = std::string(name(choices.engine)),
       .engine_reason = choices.engine_reason,
-      .family = std::string(name(choices.family)),
+      .family = choices.rank > 0 ? fmt::format("{}:{}", name(choices.family), choices.rank)
+                                 : std::string(name(choices.family)),
       .family_reason = choices.family_reason,
       .estimator = choices.estimator,
       .device = to_string(choices.device),

@@ -17,7 +17,23 @@ struct Named {
   std::string_view name;
 };
 
-constexpr std::array engines = {Named{EngineKind::automatic, "auto"}, Named{EngineKind::newton, "newton"}};
+constexpr std::array engines = {Named{EngineKind::automatic, "auto"}, Named{EngineKind::newton, "newton"},
+                                Named{EngineKind::gradient, "gradient"}};
+
+constexpr std::array estimators = {Named{Estimator::automatic, "auto"}, Named{Estimator::weights, "weights"},
+                                   Named{Estimator::local, "local"}, Named{Estimator::quadrature, "quadrature"}};
+
+constexpr std::array draw_kinds = {Named{DrawKind::iid, "iid"}, Named{DrawKind::sobol, "sobol"}};
+
+constexpr std::array entropy_gradients = {Named{EntropyGradient::closed_form, "closed_form"},
+                                          Named{EntropyGradient::sticking_the_landing, "sticking_the_landing"}};
+
+constexpr std::array optimizers = {Named{OptimizerKind::automatic, "auto"}, Named{OptimizerKind::sgd, "sgd"},
+                                   Named{OptimizerKind::adam, "adam"}};
+
+constexpr std::array variance_reductions = {Named{VarianceReduction::automatic, "auto"},
+                                            Named{VarianceReduction::none, "none"},
+                                            Named{VarianceReduction::anchor, "anchor"}};
 
 constexpr std::array scalars = {Named{Scalar::automatic, "auto"}, Named{Scalar::float32, "float"},
                                 Named{Scalar::float64, "double"}};
@@ -30,7 +46,7 @@ constexpr std::array verdicts = {Named{Verdict::good, "good"}, Named{Verdict::us
                                  Named{Verdict::unreliable, "unreliable"}};
 
 constexpr std::array families = {Named{FamilyKind::automatic, "auto"}, Named{FamilyKind::mean_field, "mean_field"},
-                                 Named{FamilyKind::full_rank, "full_rank"}};
+                                 Named{FamilyKind::full_rank, "full_rank"}, Named{FamilyKind::low_rank, "low_rank"}};
 
 constexpr std::array likelihoods = {Named{Likelihood::automatic, "auto"}, Named{Likelihood::gaussian, "gaussian"},
                                     Named{Likelihood::bernoulli, "bernoulli"}, Named{Likelihood::binomial, "binomial"},
@@ -68,6 +84,25 @@ E parse_in(const std::array<Named<E>, N>& table, std::string_view what, std::str
 
 std::string_view name(EngineKind kind) noexcept { return name_in(engines, kind); }
 EngineKind parse_engine(std::string_view text) { return parse_in(engines, "engine", text); }
+
+std::string_view name(Estimator estimator) noexcept { return name_in(estimators, estimator); }
+Estimator parse_estimator(std::string_view text) { return parse_in(estimators, "estimator", text); }
+
+std::string_view name(DrawKind kind) noexcept { return name_in(draw_kinds, kind); }
+DrawKind parse_draw_kind(std::string_view text) { return parse_in(draw_kinds, "kind of draws", text); }
+
+std::string_view name(EntropyGradient kind) noexcept { return name_in(entropy_gradients, kind); }
+EntropyGradient parse_entropy_gradient(std::string_view text) {
+  return parse_in(entropy_gradients, "gradient of the entropy", text);
+}
+
+std::string_view name(OptimizerKind kind) noexcept { return name_in(optimizers, kind); }
+OptimizerKind parse_optimizer(std::string_view text) { return parse_in(optimizers, "optimizer", text); }
+
+std::string_view name(VarianceReduction kind) noexcept { return name_in(variance_reductions, kind); }
+VarianceReduction parse_variance_reduction(std::string_view text) {
+  return parse_in(variance_reductions, "variance reduction", text);
+}
 
 std::string_view name(Scalar scalar) noexcept { return name_in(scalars, scalar); }
 Scalar parse_scalar(std::string_view text) { return parse_in(scalars, "scalar", text); }

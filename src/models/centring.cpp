@@ -15,7 +15,7 @@ Eigen::MatrixXd Centring::to_kept(const Eigen::MatrixXd& model) const {
   return kept;
 }
 
-Eigen::MatrixXd Centring::transposed_product(const Eigen::MatrixXd& kept) const {
+Eigen::MatrixXd Centring::to_model(const Eigen::MatrixXd& kept) const {
   if (!has_intercept_) return kept;
   const Eigen::Index last = n_columns() - 1;
   Eigen::MatrixXd model = kept;
@@ -24,10 +24,10 @@ Eigen::MatrixXd Centring::transposed_product(const Eigen::MatrixXd& kept) const 
   return model;
 }
 
-Eigen::VectorXd Centring::gradient_to_model(const Eigen::VectorXd& kept) const { return transposed_product(kept); }
+Eigen::VectorXd Centring::gradient_to_model(const Eigen::VectorXd& kept) const { return to_model(kept); }
 
 Eigen::MatrixXd Centring::curvature_to_model(const Eigen::MatrixXd& kept) const {
-  return transposed_product(transposed_product(kept).transpose()).transpose();
+  return to_model(to_model(kept).transpose()).transpose();
 }
 
 }  // namespace velbo::internal

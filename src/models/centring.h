@@ -31,14 +31,12 @@ class Centring {
   // Rows of `model` are the model's latents (a mean as one column, a factor, draws transposed); the result's are in kept
   // order, A * model.
   [[nodiscard]] Eigen::MatrixXd to_kept(const Eigen::MatrixXd& model) const;
-  // Pullbacks: A' g and A' H A.
+  // Pullbacks: A' g (columns are gradients) and A' H A.
+  [[nodiscard]] Eigen::MatrixXd to_model(const Eigen::MatrixXd& kept) const;
   [[nodiscard]] Eigen::VectorXd gradient_to_model(const Eigen::VectorXd& kept) const;
   [[nodiscard]] Eigen::MatrixXd curvature_to_model(const Eigen::MatrixXd& kept) const;
 
  private:
-  // A' * kept.
-  [[nodiscard]] Eigen::MatrixXd transposed_product(const Eigen::MatrixXd& kept) const;
-
   std::vector<double> centre_;
   bool has_intercept_;
 };

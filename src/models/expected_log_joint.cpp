@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "families/low_rank.h"
 #include "models/gaussian_oracle.h"
 #include "models/row_oracle.h"
 
@@ -14,13 +15,25 @@ Eigen::VectorXd GaussianPoint::sd() const {
 }
 
 double GaussianPoint::entropy() const {
-  const Eigen::ArrayXd diagonal = family == FamilyKind::mean_field ? Eigen::ArrayXd(factor.col(0).array())
-                                                                   : Eigen::ArrayXd(factor.diagonal().array());
-  return 0.5 * static_cast<double>(dimension()) * (1 + std::log(2 * std::numbers::pi)) + diagonal.log().sum();
+  const double constant = 0.5 * static_cast<double>(dimension()) * (1 + std::log(2 * std::numbers::pi));
+  switch (family) {
+    case FamilyKind::mean_field: return constant + factor.col(0).array().log().sum();
+    case FamilyKind::low_rank:
+      return constant + LowRankInverse(factor.col(0), factor.rightCols(rank())).half_log_determinant();
+    default: return constant + factor.diagonal().array().log().sum();
+  }
 }
 
 bool ExpectedLogJoint::is_finite() const {
   return std::isfinite(value) && gradient.allFinite() && curvature.allFinite();
+}
+
+Eigen::MatrixXd in_layout_of(const GaussianPoint& point, const Eigen::MatrixXd& curvature) {
+  if (point.family == FamilyKind::full_rank) return curvature;
+  Eigen::MatrixXd out(curvature.rows(), 1 + point.rank());
+  out.col(0) = curvature.diagonal();
+  if (point.rank() > 0) out.rightCols(point.rank()) = curvature * point.factor.rightCols(point.rank());
+  return out;
 }
 
 template <class T>

@@ -6,6 +6,7 @@
 #include <Eigen/Core>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,13 +17,15 @@
 
 namespace velbo::internal {
 
-// q = N(mean, factor factor'); factor lower triangular [D, D] (full rank) or a column of sds [D, 1] (mean field).
+// q = N(mean, Sigma); Sigma = factor factor', factor lower triangular [D, D] (full rank); factor a column of sds [D, 1]
+// (mean field); or factor = (sds, B) [D, 1 + R], Sigma = diag(sds)^2 + B B' (low rank).
 struct GaussianPoint {
   FamilyKind family = FamilyKind::full_rank;
   Eigen::VectorXd mean;
   Eigen::MatrixXd factor;
 
   [[nodiscard]] std::int64_t dimension() const { return mean.size(); }
+  [[nodiscard]] std::int64_t rank() const { return family == FamilyKind::low_rank ? factor.cols() - 1 : 0; }
   [[nodiscard]] Eigen::VectorXd sd() const;
   [[nodiscard]] double entropy() const;
 };
@@ -31,7 +34,8 @@ struct ExpectedLogJoint {
   double value = 0;           // E_q[log p(y, z)], all constants and log Jacobians included
   double slack = 0;           // values closer than this may differ by rounding alone
   Eigen::VectorXd gradient;   // d value / d mean = E_q[grad log p]
-  Eigen::MatrixXd curvature;  // -E_q[Hessian]: [D, D] (full rank) or its diagonal [D, 1] (mean field)
+  Eigen::MatrixXd curvature;  // C = -E_q[Hessian]: [D, D] (full rank), its diagonal [D, 1] (mean field), or (low rank)
+                              // [D, 1 + R], its diagonal and C B
   [[nodiscard]] bool is_finite() const;
 };
 
@@ -40,6 +44,9 @@ struct LogJointDraws {
   Eigen::VectorXd value;  // [S]
   std::string method;     // "all rows", or which rows stood for all
 };
+
+// A full matrix's part that an ExpectedLogJoint holds for the point's family.
+Eigen::MatrixXd in_layout_of(const GaussianPoint& point, const Eigen::MatrixXd& curvature);
 
 class ExpectedLogJointOracle {
  public:
@@ -54,8 +61,14 @@ class ExpectedLogJointOracle {
   // Reads every row once.  derivatives = false: value and slack only.
   [[nodiscard]] virtual ExpectedLogJoint evaluate(const GaussianPoint& point, bool derivatives) = 0;
 
-  // Solves curvature(point) x = right for the full curvature at a mean-field point (whose ExpectedLogJoint holds only the
-  // diagonal); densely where the dimension allows, else by conjugate gradients to relative_tolerance.
+  // The full curvature [D, D] at a point, the priors' part clamped at zero so that it is positive definite; nothing where the
+  // dimension is too large for it.
+  [[nodiscard]] virtual std::optional<Eigen::MatrixXd> dense_curvature(const GaussianPoint& /*point*/) {
+    return std::nullopt;
+  }
+
+  // Solves curvature(point) x = right for the full curvature at a point that is not of full rank (whose ExpectedLogJoint
+  // does not hold it); densely where the dimension allows, else by conjugate gradients to relative_tolerance.
   [[nodiscard]] virtual Eigen::VectorXd solve_curvature(const GaussianPoint& point, const Eigen::VectorXd& right,
                                                         double relative_tolerance) = 0;
 
@@ -69,6 +82,7 @@ class ExpectedLogJointOracle {
                                                 double row_draws, Key key) = 0;
 
   [[nodiscard]] std::int64_t rows_read() const { return rows_read_; }
+  void set_rows_read(std::int64_t rows) { rows_read_ = rows; }  // of a resumed fit
 
  protected:
   std::int64_t rows_read_ = 0;

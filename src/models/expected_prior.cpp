@@ -18,8 +18,22 @@ void add_expected_prior(const GlmData& data, const GaussianPoint& point, bool de
     sum.value += e.value + (is_scale ? point.mean[i] : 0.0);  // log |d sigma / d u| = u
     if (!derivatives) continue;
     sum.gradient[i] += e.d_mean + (is_scale ? 1.0 : 0.0);
-    sum.curvature(i, sum.curvature.cols() == 1 ? 0 : i) += e.curvature;
+    if (point.family == FamilyKind::full_rank && sum.curvature.cols() > 1) {
+      sum.curvature(i, i) += e.curvature;
+    } else {
+      sum.curvature(i, 0) += e.curvature;
+      if (sum.curvature.cols() > 1)
+        sum.curvature.row(i).tail(point.rank()) += e.curvature * point.factor.row(i).tail(point.rank());
+    }
   }
+}
+
+Eigen::VectorXd expected_prior_curvature(const GlmData& data, const GaussianPoint& point) {
+  ExpectedLogJoint prior;
+  prior.gradient = Eigen::VectorXd::Zero(point.dimension());
+  prior.curvature = Eigen::MatrixXd::Zero(point.dimension(), 1);
+  add_expected_prior(data, point, true, prior);
+  return prior.curvature.col(0);
 }
 
 Eigen::VectorXd prior_locations(const GlmData& data) {

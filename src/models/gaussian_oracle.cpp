@@ -40,10 +40,7 @@ class LeastSquares {
 }  // namespace
 
 GaussianOracle::GaussianOracle(const GlmData& data, const Context& context, FamilyKind family)
-    : data_(data),
-      centring_(family == FamilyKind::full_rank ? data.column_mean
-                                                : std::vector<double>(static_cast<std::size_t>(data.n_columns), 0.0),
-                data.recipe.has_intercept) {
+    : data_(data), centring_(fit_centring(data, family)) {
   const Eigen::Index d = data.n_columns;
   const KeptRows<double> kept(data, context, centring_);
   const Rows<double> rows = kept.rows();
@@ -90,7 +87,7 @@ GaussianPoint GaussianOracle::start(FamilyKind family) {
   right.head(d) += data_part;
   point.mean = cholesky.solve(right);
   point.mean[d] = 0.5 * std::log(variance);
-  if (family == FamilyKind::mean_field) {
+  if (family != FamilyKind::full_rank) {
     point.factor = precision.diagonal().cwiseSqrt().cwiseInverse();
   } else {
     point.factor = Eigen::LLT<Eigen::MatrixXd>(cholesky.solve(Eigen::MatrixXd::Identity(d + 1, d + 1))).matrixL();
@@ -103,11 +100,16 @@ ExpectedLogJoint GaussianOracle::likelihood(const GaussianPoint& point) const {
   const double u = point.mean[d];
   Eigen::VectorXd shift = Eigen::VectorXd::Zero(d);  // S_beta,u, in kept order
   double variance_u = 0, trace = 0;
-  if (point.family == FamilyKind::mean_field) {
-    variance_u = point.factor(d, 0) * point.factor(d, 0);
+  if (point.family != FamilyKind::full_rank) {
+    variance_u = point.factor.row(d).squaredNorm();
     for (Eigen::Index k = 0; k < d; ++k) {
       const double sd = point.factor(centring_.source(k), 0);
       trace += gram_(k, k) * sd * sd;
+    }
+    if (point.rank() > 0) {
+      const Eigen::MatrixXd loadings = centring_.to_kept(point.factor.topRightCorner(d, point.rank()));
+      shift = loadings * point.factor.row(d).tail(point.rank()).transpose();
+      trace += (gram_ * loadings).cwiseProduct(loadings).sum();
     }
   } else {
     const Eigen::MatrixXd factor = centring_.to_kept(point.factor.topRows(d));
@@ -137,26 +139,27 @@ ExpectedLogJoint GaussianOracle::likelihood(const GaussianPoint& point) const {
 
 ExpectedLogJoint GaussianOracle::evaluate(const GaussianPoint& point, bool derivatives) {
   ExpectedLogJoint out = likelihood(point);
-  if (point.family == FamilyKind::mean_field) out.curvature = Eigen::MatrixXd(out.curvature.diagonal());
+  out.curvature = in_layout_of(point, out.curvature);
   add_expected_prior(data_, point, derivatives, out);
   return out;
 }
 
-Eigen::VectorXd GaussianOracle::solve_curvature(const GaussianPoint& point, const Eigen::VectorXd& right,
-                                                double /*relative_tolerance*/) {
+std::optional<Eigen::MatrixXd> GaussianOracle::dense_curvature(const GaussianPoint& point) {
   ExpectedLogJoint full = likelihood(point);
-  Eigen::MatrixXd likelihood_curvature = full.curvature;
-  full.curvature.setZero();
-  add_expected_prior(data_, point, true, full);
-  likelihood_curvature.diagonal() += full.curvature.diagonal().cwiseMax(0.0);
-  const Eigen::LDLT<Eigen::MatrixXd> solver(likelihood_curvature);
-  if (solver.isPositive()) return solver.solve(right);
+  Eigen::MatrixXd curvature = full.curvature;
+  curvature.diagonal() += expected_prior_curvature(data_, point).cwiseMax(0.0);
+  if (Eigen::LDLT<Eigen::MatrixXd>(curvature).isPositive()) return curvature;
   // Far from the optimum beta and log sigma may be coupled more than they are curved: without the coupling it is
   // positive definite.
   const Eigen::Index d = data_.n_columns;
-  likelihood_curvature.topRightCorner(d, 1).setZero();
-  likelihood_curvature.bottomLeftCorner(1, d).setZero();
-  return Eigen::LDLT<Eigen::MatrixXd>(likelihood_curvature).solve(right);
+  curvature.topRightCorner(d, 1).setZero();
+  curvature.bottomLeftCorner(1, d).setZero();
+  return curvature;
+}
+
+Eigen::VectorXd GaussianOracle::solve_curvature(const GaussianPoint& point, const Eigen::VectorXd& right,
+                                                double /*relative_tolerance*/) {
+  return Eigen::LDLT<Eigen::MatrixXd>(*dense_curvature(point)).solve(right);
 }
 
 LogJointDraws GaussianOracle::log_joint(const GaussianPoint& /*point*/, const Eigen::MatrixXd& draws,

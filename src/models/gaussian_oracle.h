@@ -21,6 +21,7 @@ class GaussianOracle final : public ExpectedLogJointOracle {
   [[nodiscard]] std::int64_t n_latents() const override { return data_.recipe.n_latents(); }
   [[nodiscard]] GaussianPoint start(FamilyKind family) override;
   [[nodiscard]] ExpectedLogJoint evaluate(const GaussianPoint& point, bool derivatives) override;
+  [[nodiscard]] std::optional<Eigen::MatrixXd> dense_curvature(const GaussianPoint& point) override;
   [[nodiscard]] Eigen::VectorXd solve_curvature(const GaussianPoint& point, const Eigen::VectorXd& right,
                                                 double relative_tolerance) override;
   [[nodiscard]] std::unique_ptr<ExpectedLogJointOracle> subsample(std::int64_t rows, Key key) const override;
@@ -28,7 +29,7 @@ class GaussianOracle final : public ExpectedLogJointOracle {
                                         Key key) override;
 
  private:
-  // Full rank: everything; mean field: `factor` holds sds and the result's curvature is still the full matrix.
+  // The result's curvature is the full matrix for every family.
   [[nodiscard]] ExpectedLogJoint likelihood(const GaussianPoint& point) const;
 
   const GlmData& data_;

@@ -89,6 +89,12 @@ RowLikelihood row_likelihood(Likelihood likelihood) {
   }
 }
 
+Centring fit_centring(const GlmData& data, FamilyKind family) {
+  const bool centred = family == FamilyKind::full_rank && !data.x.is_sparse();
+  return {centred ? data.column_mean : std::vector<double>(static_cast<std::size_t>(data.n_columns), 0.0),
+          data.recipe.has_intercept};
+}
+
 template class KeptRows<float>;
 template class KeptRows<double>;
 

@@ -9,6 +9,7 @@
 #include "models/glm_data.h"
 #include "velbo/array.h"
 #include "velbo/context.h"
+#include "velbo/family.h"
 
 namespace velbo::internal {
 
@@ -40,5 +41,9 @@ class KeptRows {
 };
 
 RowLikelihood row_likelihood(Likelihood likelihood);
+
+// The coordinates in which a family's fit keeps rows: centred for full rank; a mean-field or low-rank family is not closed
+// under centring, and sparse rows would not stay sparse.
+Centring fit_centring(const GlmData& data, FamilyKind family);
 
 }  // namespace velbo::internal

@@ -21,18 +21,11 @@ using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::Ro
 // A dense curvature matrix of a mean-field fit is formed up to this dimension (8 MB in double).
 constexpr Eigen::Index kDenseCurvature = 1000;
 
-Centring centring_for(const GlmData& data, FamilyKind family) {
-  // A mean-field family is not closed under centring.
-  return {family == FamilyKind::full_rank ? data.column_mean
-                                          : std::vector<double>(static_cast<std::size_t>(data.n_columns), 0.0),
-          data.recipe.has_intercept};
-}
-
 }  // namespace
 
 template <class T>
 RowOracle<T>::RowOracle(const GlmData& data, const Context& context, FamilyKind family)
-    : data_(data), context_(context), centring_(centring_for(data, family)), kept_(data, context, centring_) {}
+    : data_(data), context_(context), centring_(fit_centring(data, family)), kept_(data, context, centring_) {}
 
 template <class T>
 RowOracle<T>::RowOracle(const RowOracle& whole, KeptRows<T> kept)
@@ -56,7 +49,7 @@ GaussianPoint RowOracle<T>::start(FamilyKind family) {
   const Eigen::VectorXd precision = prior_precisions(data_);
   GaussianPoint point{family, prior_locations(data_), {}};
   count_pass();
-  if (family == FamilyKind::mean_field && d > kDenseCurvature) {
+  if (family != FamilyKind::full_rank && d > kDenseCurvature) {
     Eigen::VectorXd diagonal = Eigen::VectorXd::Zero(d);
     context_.ops<T>().weighted_gram(context_, r, c.data(), nullptr, true, diagonal.data(), nullptr);
     Eigen::VectorXd by_model(d);
@@ -77,7 +70,7 @@ GaussianPoint RowOracle<T>::start(FamilyKind family) {
   if (poisson)
     point.mean =
         cholesky.solve(Eigen::VectorXd(centring_.gradient_to_model(moment) + precision.cwiseProduct(point.mean)));
-  if (family == FamilyKind::mean_field) {
+  if (family != FamilyKind::full_rank) {  // low rank: without loadings yet
     point.factor = p.diagonal().cwiseSqrt().cwiseInverse();
   } else {
     point.factor = Eigen::LLT<Eigen::MatrixXd>(cholesky.solve(Eigen::MatrixXd::Identity(d, d))).matrixL();
@@ -89,36 +82,43 @@ template <class T>
 ExpectedLogJoint RowOracle<T>::evaluate(const GaussianPoint& point, bool derivatives) {
   const Rows<T> r = rows();
   const Eigen::Index d = r.n_columns();
-  const bool mean_field = point.family == FamilyKind::mean_field;
+  const bool full = point.family == FamilyKind::full_rank;
+  const Eigen::Index rank = point.rank();
   Eigen::VectorXd gradient = Eigen::VectorXd::Zero(d);
-  RowMajor curvature = RowMajor::Zero(d, mean_field ? 1 : d);
+  RowMajor curvature = RowMajor::Zero(d, full ? d : 1), product(d, rank);
   RowSums<T> sums;
   if (derivatives) {
     sums.gradient = gradient.data();
-    (mean_field ? sums.diagonal : sums.gram) = curvature.data();
+    (full ? sums.gram : sums.diagonal) = curvature.data();
+    if (rank > 0) sums.factor_product = product.data();
   }
   const Eigen::VectorXd mean = centring_.to_kept(point.mean);
-  if (mean_field) {
-    Eigen::VectorXd sd(d);
-    for (Eigen::Index k = 0; k < d; ++k) sd[k] = point.factor(centring_.source(k), 0);
-    if (curvature_rows_.size() == 0) curvature_rows_ = Array<T>(context_.device(), r.n_rows);
-    sums.curvature_rows = curvature_rows_.data();
-    context_.ops<T>().expected_log_likelihood(context_, r, mean.data(), {.sd = sd.data()}, {}, sums);
-  } else {
-    const RowMajor factor = centring_.to_kept(point.factor);
+  const RowMajor factor = centring_.to_kept(point.factor);
+  if (full) {
     context_.ops<T>().expected_log_likelihood(context_, r, mean.data(), {.factor = factor.data(), .rank = d}, {}, sums);
+  } else {
+    if (curvature_rows_.size() == 0) curvature_rows_ = Array<T>(context_.device(), r.n_rows);
+    curvature_point_ = point;
+    dense_.reset();
+    sums.curvature_rows = curvature_rows_.data();
+    const Eigen::VectorXd sd = factor.col(0);
+    const RowMajor loadings = factor.rightCols(rank);
+    context_.ops<T>().expected_log_likelihood(
+        context_, r, mean.data(), {.sd = sd.data(), .factor = rank > 0 ? loadings.data() : nullptr, .rank = rank}, {},
+        sums);
   }
   count_pass();
   ExpectedLogJoint out;
   out.value = sums.value + data_.log_normaliser;
   if (derivatives) {
     out.gradient = centring_.gradient_to_model(gradient);
-    if (mean_field) {
-      out.curvature.resize(d, 1);
-      for (Eigen::Index k = 0; k < d; ++k) out.curvature(centring_.source(k), 0) = curvature(k, 0);
+    if (full) {
+      const Eigen::MatrixXd whole = curvature.template selfadjointView<Eigen::Lower>();
+      out.curvature = centring_.curvature_to_model(whole);
     } else {
-      const Eigen::MatrixXd full = curvature.template selfadjointView<Eigen::Lower>();
-      out.curvature = centring_.curvature_to_model(full);
+      out.curvature.resize(d, 1 + rank);
+      out.curvature.col(0) = centring_.to_model(curvature);
+      if (rank > 0) out.curvature.rightCols(rank) = centring_.to_model(product);
     }
   }
   add_expected_prior(data_, point, derivatives, out);
@@ -129,26 +129,42 @@ ExpectedLogJoint RowOracle<T>::evaluate(const GaussianPoint& point, bool derivat
 }
 
 template <class T>
+void RowOracle<T>::need_curvature_rows(const GaussianPoint& point) {
+  const bool there = curvature_rows_.size() > 0 && curvature_point_.mean == point.mean &&
+                     curvature_point_.factor.cols() == point.factor.cols() && curvature_point_.factor == point.factor;
+  if (!there) static_cast<void>(evaluate(point, false));
+}
+
+template <class T>
+std::optional<Eigen::MatrixXd> RowOracle<T>::dense_curvature(const GaussianPoint& point) {
+  const Rows<T> r = rows();
+  const Eigen::Index d = r.n_columns();
+  if (d > kDenseCurvature) return std::nullopt;
+  if (point.family == FamilyKind::full_rank) {
+    Eigen::MatrixXd p = evaluate(point, true).curvature;
+    p.diagonal() -= expected_prior_curvature(data_, point).cwiseMin(0.0);
+    return p;
+  }
+  need_curvature_rows(point);
+  if (dense_) return dense_;
+  RowMajor gram = RowMajor::Zero(d, d);
+  context_.ops<T>().weighted_gram(context_, r, curvature_rows_.data(), nullptr, false, gram.data(), nullptr);
+  count_pass();
+  const Eigen::MatrixXd full = gram.template selfadjointView<Eigen::Lower>();
+  Eigen::MatrixXd p = centring_.curvature_to_model(full);
+  p.diagonal() += expected_prior_curvature(data_, point).cwiseMax(0.0);
+  dense_ = std::move(p);
+  return dense_;
+}
+
+template <class T>
 Eigen::VectorXd RowOracle<T>::solve_curvature(const GaussianPoint& point, const Eigen::VectorXd& right,
                                               double relative_tolerance) {
   const Rows<T> r = rows();
   const Eigen::Index d = r.n_columns();
-  // The priors' expected curvatures at this point, clamped so that the matrix stays positive.
-  ExpectedLogJoint prior;
-  prior.gradient = Eigen::VectorXd::Zero(d);
-  prior.curvature = Eigen::MatrixXd::Zero(d, 1);
-  add_expected_prior(data_, point, true, prior);
-  const Eigen::VectorXd prior_curvature = prior.curvature.col(0).cwiseMax(0.0);
-  if (d <= kDenseCurvature) {
-    RowMajor gram = RowMajor::Zero(d, d);
-    context_.ops<T>().weighted_gram(context_, r, curvature_rows_.data(), nullptr, false, gram.data(), nullptr);
-    count_pass();
-    const Eigen::MatrixXd full = gram.template selfadjointView<Eigen::Lower>();
-    Eigen::MatrixXd p = centring_.curvature_to_model(full);
-    p.diagonal() += prior_curvature;
-    const Eigen::LDLT<Eigen::MatrixXd> solver(p);
-    return solver.solve(right);
-  }
+  if (d <= kDenseCurvature) return Eigen::LDLT<Eigen::MatrixXd>(*dense_curvature(point)).solve(right);
+  need_curvature_rows(point);
+  const Eigen::VectorXd prior_curvature = expected_prior_curvature(data_, point).cwiseMax(0.0);
   const auto product = [&](const Eigen::VectorXd& v) {
     const Eigen::VectorXd kept_v = centring_.to_kept(v);
     Eigen::VectorXd kept(d);

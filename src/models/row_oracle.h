@@ -16,6 +16,7 @@ class RowOracle final : public ExpectedLogJointOracle {
   [[nodiscard]] std::int64_t n_latents() const override { return data_.recipe.n_latents(); }
   [[nodiscard]] GaussianPoint start(FamilyKind family) override;
   [[nodiscard]] ExpectedLogJoint evaluate(const GaussianPoint& point, bool derivatives) override;
+  [[nodiscard]] std::optional<Eigen::MatrixXd> dense_curvature(const GaussianPoint& point) override;
   [[nodiscard]] Eigen::VectorXd solve_curvature(const GaussianPoint& point, const Eigen::VectorXd& right,
                                                 double relative_tolerance) override;
   [[nodiscard]] std::unique_ptr<ExpectedLogJointOracle> subsample(std::int64_t rows, Key key) const override;
@@ -36,7 +37,12 @@ class RowOracle final : public ExpectedLogJointOracle {
   Context context_;
   Centring centring_;
   KeptRows<T> kept_;
-  Array<T> curvature_rows_;  // [N] weighted curvatures at the last mean-field point
+  // Makes curvature_rows_ those of this point, by a pass over the rows where they are not.
+  void need_curvature_rows(const GaussianPoint& point);
+
+  Array<T> curvature_rows_;  // [N] weighted curvatures at curvature_point_, whose family is not of full rank
+  GaussianPoint curvature_point_;
+  std::optional<Eigen::MatrixXd> dense_;  // full curvature there, once it was asked for
 };
 
 }  // namespace velbo::internal

@@ -1,6 +1,7 @@
 // posterior/posterior_file.cpp - a posterior as one safetensors file.
 //
-//   tensors   mean [D], and scale_tril [D, D] (full rank) or sd [D] (mean field), all of the unconstrained latents
+//   tensors   mean [D], and scale_tril [D, D] (full rank), sd [D] (mean field) or sd_and_loadings [D, 1 + R] (low rank), all of
+//             the unconstrained latents
 //   metadata  format "velbo.posterior", format_version "1", velbo_version,
 //             recipe (JSON: what new rows need to become predictors), summary (JSON, may be empty), crc32
 //
@@ -108,10 +109,15 @@ std::vector<double> take_tensor(const std::string& path, Safetensors& file, cons
   fail(path, std::string("has no tensor \"") + tensor_name + "\"");
 }
 
-// Positive sds, or a lower triangle with a positive diagonal.
-bool is_scale(const std::vector<double>& scale, std::size_t d) {
-  if (scale.size() == d && d != 1) return std::ranges::all_of(scale, [](double sd) { return sd > 0; });
+// Positive sds, in the first column where there are more; or a lower triangle with a positive diagonal.
+bool is_scale(const std::vector<double>& scale, const GaussianFamily& family) {
+  const auto d = static_cast<std::size_t>(family.dimension());
+  const std::size_t width = scale.size() / d;
   for (std::size_t i = 0; i < d; ++i) {
+    if (family.kind() != FamilyKind::full_rank) {
+      if (!(scale[i * width] > 0)) return false;
+      continue;
+    }
     if (!(scale[i * d + i] > 0)) return false;
     for (std::size_t j = i + 1; j < d; ++j)
       if (scale[i * d + j] != 0) return false;
@@ -119,10 +125,19 @@ bool is_scale(const std::vector<double>& scale, std::size_t d) {
   return true;
 }
 
+// Name and shape of the scale's array in the file.
+internal::Tensor scale_tensor(const GaussianFamily& family) {
+  const std::int64_t d = family.dimension();
+  switch (family.kind()) {
+    case FamilyKind::full_rank: return {"scale_tril", {d, d}, {}};
+    case FamilyKind::low_rank: return {"sd_and_loadings", {d, 1 + family.rank()}, {}};
+    default: return {"sd", {d}, {}};
+  }
+}
+
 }  // namespace
 
 void Posterior::save(const std::string& path, std::string_view summary_json) const {
-  const bool full = state_->family.kind() == FamilyKind::full_rank;
   const std::int64_t d = n_latents();
   Safetensors file;
   file.metadata = {{"format", format_name},
@@ -131,11 +146,9 @@ void Posterior::save(const std::string& path, std::string_view summary_json) con
                    {"recipe", recipe_to_text(state_->recipe, state_->family.kind())},
                    {"summary", std::string(summary_json)}};
   file.tensors.push_back({"mean", {d}, state_->mean});
-  if (full) {
-    file.tensors.push_back({"scale_tril", {d, d}, state_->scale});
-  } else {
-    file.tensors.push_back({"sd", {d}, state_->scale});
-  }
+  internal::Tensor scale = scale_tensor(state_->family);
+  scale.values = state_->scale;
+  file.tensors.push_back(std::move(scale));
   internal::write_safetensors(path, file);
 }
 
@@ -148,13 +161,18 @@ Posterior Posterior::load(const std::string& path) {
     GlmRecipe recipe = recipe_from_json(json);
     check_recipe(path, recipe);
     const std::int64_t d = recipe.n_latents();
-    const bool full = family == FamilyKind::full_rank;
+    std::int64_t rank = 0;
+    if (family == FamilyKind::low_rank) {
+      const internal::Tensor* loadings = file.find("sd_and_loadings");
+      rank = loadings != nullptr && loadings->shape.size() == 2 ? loadings->shape[1] - 1 : 0;
+    }
+    const GaussianFamily gaussian(family, d, rank);
     std::vector<double> mean = take_tensor(path, file, "mean", {d});
-    std::vector<double> scale =
-        full ? take_tensor(path, file, "scale_tril", {d, d}) : take_tensor(path, file, "sd", {d});
-    if (!is_scale(scale, mean.size())) fail(path, "has a scale that is not positive or not lower triangular");
+    const internal::Tensor expected = scale_tensor(gaussian);
+    std::vector<double> scale = take_tensor(path, file, expected.name.c_str(), expected.shape);
+    if (!is_scale(scale, gaussian)) fail(path, "has a scale that is not positive or not lower triangular");
     return Posterior(std::make_shared<const PosteriorState>(
-        PosteriorState{std::move(recipe), GaussianFamily(family, d), std::move(mean), std::move(scale)}));
+        PosteriorState{std::move(recipe), gaussian, std::move(mean), std::move(scale)}));
   } catch (const Json::exception& error) {
     fail(path, std::string("has a recipe that cannot be read: ") + error.what());
   } catch (const Error& error) {

@@ -11,7 +11,7 @@ struct PosteriorState {
   internal::GlmRecipe recipe;
   GaussianFamily family;
   std::vector<double> mean;   // [D] unconstrained
-  std::vector<double> scale;  // [D] sds (mean field) or [D, D] lower triangular, row-major (full rank)
+  std::vector<double> scale;  // as GaussianFamily::pack takes it
 };
 
 }  // namespace velbo

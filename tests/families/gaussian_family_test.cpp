@@ -19,9 +19,12 @@ struct Case {
 
 Case make_case(FamilyKind kind) {
   const std::int64_t d = 3;
-  Case c{GaussianFamily(kind, d), {0.5, -1, 2}, {}, {}};
-  c.scale = kind == FamilyKind::mean_field ? std::vector<double>{0.3, 1.5, 0.01}
-                                           : std::vector<double>{0.3, 0, 0, -0.7, 1.1, 0, 0.2, 0.4, 0.05};
+  Case c{GaussianFamily(kind, d, kind == FamilyKind::low_rank ? 2 : 0), {0.5, -1, 2}, {}, {}};
+  switch (kind) {
+    case FamilyKind::mean_field: c.scale = {0.3, 1.5, 0.01}; break;
+    case FamilyKind::full_rank: c.scale = {0.3, 0, 0, -0.7, 1.1, 0, 0.2, 0.4, 0.05}; break;
+    default: c.scale = {0.3, 0.5, -0.2, 1.5, -0.7, 0.9, 0.4, 0.02, 0.1}; break;  // rows of sd, B
+  }
   c.lambda = c.family.pack(c.mean, c.scale);
   return c;
 }
@@ -39,8 +42,13 @@ TEST_P(Families, SampleHasItsMomentsAndLogProbItsDensity) {
   const Case c = make_case(GetParam());
   const std::int64_t n = 200000;
   std::vector<double> z(static_cast<std::size_t>(3 * n)), log_q(static_cast<std::size_t>(n));
-  standard_normals(make_key(2, Purpose::test), 0, 0, 0, std::span<double>(z));
-  c.family.sample(c.lambda, z, z);  // in place
+  std::vector<double> eps(static_cast<std::size_t>(c.family.n_noise() * n));
+  standard_normals(make_key(2, Purpose::test), 0, 0, 0, std::span<double>(eps));
+  c.family.sample(c.lambda, eps, z);
+  if (GetParam() != FamilyKind::low_rank) {
+    c.family.sample(c.lambda, eps, eps);  // in place
+    EXPECT_EQ(eps, z);
+  }
   c.family.log_prob(c.lambda, z, log_q);
   const std::vector<double> cov = c.family.covariance(c.lambda), sd = c.family.sd(c.lambda);
   const double root = std::sqrt(static_cast<double>(n));
@@ -72,17 +80,17 @@ TEST_P(Families, LogProbAtTheMeanIsTheNormaliser) {
 
 TEST_P(Families, PullbackEqualsFiniteDifferences) {
   const Case c = make_case(GetParam());
-  std::vector<double> eps(3 * 4);
+  std::vector<double> eps(static_cast<std::size_t>(4 * c.family.n_noise()));
   standard_normals(make_key(3, Purpose::test), 0, 0, 0, std::span<double>(eps));
   // f(lambda) = sum_s sin(z_s1) + z_s2 z_s3 + 0.7 entropy
   const auto f = [&](const std::vector<double>& lambda) {
-    std::vector<double> z(eps.size());
+    std::vector<double> z(3 * 4);
     c.family.sample(lambda, eps, z);
     double sum = 0.7 * c.family.entropy(lambda);
     for (std::size_t s = 0; s < 4; ++s) sum += std::sin(z[3 * s]) + z[3 * s + 1] * z[3 * s + 2];
     return sum;
   };
-  std::vector<double> z(eps.size()), grad_z(eps.size()), gradient(c.lambda.size(), 0.0);
+  std::vector<double> z(3 * 4), grad_z(3 * 4), gradient(c.lambda.size(), 0.0);
   c.family.sample(c.lambda, eps, z);
   for (std::size_t s = 0; s < 4; ++s) {
     grad_z[3 * s] = std::cos(z[3 * s]);
@@ -102,16 +110,45 @@ TEST_P(Families, RefuseWrongShapes) {
   const Case c = make_case(GetParam());
   EXPECT_THROW(static_cast<void>(c.family.entropy(std::vector<double>(4))), Error);
   EXPECT_THROW(static_cast<void>(c.family.pack(std::vector<double>(2), c.scale)), Error);
-  std::vector<double> z(5);
+  std::vector<double> z(7);
   EXPECT_THROW(c.family.sample(c.lambda, z, z), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Families, testing::Values(FamilyKind::mean_field, FamilyKind::full_rank),
+INSTANTIATE_TEST_SUITE_P(All, Families,
+                         testing::Values(FamilyKind::mean_field, FamilyKind::full_rank, FamilyKind::low_rank),
                          [](const auto& p) { return std::string(name(p.param)); });
 
 TEST(Families, NeedADimensionAndAKind) {
   EXPECT_THROW(GaussianFamily(FamilyKind::automatic, 2), Error);
   EXPECT_THROW(GaussianFamily(FamilyKind::full_rank, 0), Error);
+  EXPECT_THROW(GaussianFamily(FamilyKind::full_rank, 3, 1), Error);
+  EXPECT_THROW(GaussianFamily(FamilyKind::low_rank, 3), Error);
+  EXPECT_THROW(GaussianFamily(FamilyKind::low_rank, 3, 4), Error);
+}
+
+// Woodbury's identity against the dense inverse, and the density against the full-rank one of the same covariance.
+TEST(Families, LowRankEqualsTheDenseCovariance) {
+  const std::int64_t d = 7, r = 3;
+  std::vector<double> scale(static_cast<std::size_t>(d * (1 + r))), mean(7, 0.3), z(14);
+  standard_normals(make_key(4, Purpose::test), 0, 0, 0, std::span<double>(scale));
+  standard_normals(make_key(5, Purpose::test), 0, 0, 0, std::span<double>(z));
+  for (std::size_t i = 0; i < 7; ++i) scale[i * 4] = 0.05 + std::abs(scale[i * 4]);
+  const GaussianFamily low(FamilyKind::low_rank, d, r), full(FamilyKind::full_rank, d);
+  const std::vector<double> lambda = low.pack(mean, scale);
+  const std::vector<double> covariance = low.covariance(lambda);
+  std::vector<double> factor(49, 0.0);  // Cholesky, by hand
+  for (std::size_t i = 0; i < 7; ++i)
+    for (std::size_t j = 0; j <= i; ++j) {
+      double sum = covariance[i * 7 + j];
+      for (std::size_t k = 0; k < j; ++k) sum -= factor[i * 7 + k] * factor[j * 7 + k];
+      factor[i * 7 + j] = i == j ? std::sqrt(sum) : sum / factor[j * 7 + j];
+    }
+  const std::vector<double> full_lambda = full.pack(mean, factor);
+  EXPECT_NEAR(low.entropy(lambda), full.entropy(full_lambda), 1e-10);
+  std::vector<double> by_low(2), by_full(2);
+  low.log_prob(lambda, z, by_low);
+  full.log_prob(full_lambda, z, by_full);
+  for (std::size_t s = 0; s < 2; ++s) EXPECT_NEAR(by_low[s], by_full[s], 1e-10 * (1 + std::abs(by_full[s])));
 }
 
 }  // namespace

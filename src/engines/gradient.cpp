@@ -1,0 +1,302 @@
+// engines/gradient.cpp
+#include "engines/gradient.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/prefetch.h"
+#include "engines/findings.h"
+#include "engines/optimum_distance.h"
+#include "velbo/error.h"
+
+namespace velbo::internal {
+namespace {
+
+constexpr double kSgdRate = 0.5, kAdamRate = 0.05;
+constexpr double kDecay = 0.6;
+constexpr std::int64_t kExactSteps = 10;      // of a round without noise: each halves the distance
+constexpr std::int64_t kLeastSteps = 20;      // of any other round
+constexpr double kRoundGrowth = 1.5;          // where noise averages out slowly, checks become rare
+constexpr double kLongestFactorStep = 0.7;    // e^0.5 for an sd
+constexpr std::int64_t kRejectedInARow = 20;  // steps or rounds, before the fit is called diverged
+constexpr double kAgreementDouble = 1e-9, kAgreementFloat = 1e-3;
+
+// The factor of the inverse of the model's curvature, by which means are whitened; sds where there is no dense one.
+Eigen::MatrixXd mean_factor(const GaussianPoint& point, const ExpectedLogJoint& expected,
+                            ExpectedLogJointOracle& oracle) {
+  std::optional<Eigen::MatrixXd> curvature;
+  if (point.family == FamilyKind::full_rank) {
+    curvature = expected.curvature;
+  } else {
+    curvature = oracle.dense_curvature(point);
+    if (!curvature) return expected.curvature.col(0).cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
+  }
+  if (std::optional<Eigen::MatrixXd> factor = inverse_factor(*curvature)) return *factor;
+  if (point.family == FamilyKind::full_rank) return point.factor;
+  return point.sd();
+}
+
+double square(double x) { return x * x; }
+
+}  // namespace
+
+GradientEngine::GradientEngine(const GlmData& data, std::unique_ptr<ExpectedLogJointOracle> oracle,
+                               std::unique_ptr<ElboEstimator> estimator, std::optional<BatchOrder> order,
+                               const GradientSettings& settings, GaussianPoint point)
+    : data_(data),
+      oracle_(std::move(oracle)),
+      estimator_(std::move(estimator)),
+      order_(std::move(order)),
+      options_(settings.options),
+      tolerance_(settings.tolerance),
+      float_rows_(settings.float_rows),
+      exact_(options_.estimator == Estimator::quadrature && !order_),
+      anchored_(options_.variance_reduction == VarianceReduction::anchor && !exact_),
+      point_(std::move(point)),
+      optimizer_(options_.optimizer, options_.momentum),
+      clip_(options_.clip) {
+  const auto d = static_cast<double>(point_.dimension()), s = static_cast<double>(options_.draws);
+  const bool adam = options_.optimizer == OptimizerKind::adam;
+  const double base = options_.learning_rate > 0 ? options_.learning_rate : adam ? kAdamRate : kSgdRate;
+  const double rows = order_ ? static_cast<double>(options_.batch_size) : INFINITY;
+  mean_rate_ = adam || options_.learning_rate > 0 ? base : base / square(1 + std::sqrt(d / rows));
+  factor_rate_ = mean_rate_;
+  if (options_.estimator == Estimator::weights && !adam && options_.learning_rate == 0) {
+    const double directions = point_.family == FamilyKind::full_rank ? d : 1 + static_cast<double>(point_.rank());
+    factor_rate_ /= square(1 + std::sqrt(directions / s));
+  }
+  decay_ = options_.decay >= 0 ? options_.decay : exact_ || anchored_ ? 0 : kDecay;
+  some_flat_ = std::any_of(data_.priors.begin(), data_.priors.end(),
+                           [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; });
+  report_.on_all_data = true;
+  report_.stage = order_ ? fmt::format("batches of {} rows", options_.batch_size) : "all rows";
+}
+
+void GradientEngine::count_rows() { report_.rows_read = oracle_->rows_read() + estimator_->rows_read(); }
+
+void GradientEngine::diverge(const std::string& why) {
+  report_.diverged = true;
+  report_.message = why;
+}
+
+void GradientEngine::advance(std::int64_t n_steps) {
+  for (std::int64_t i = 0; i < n_steps && !report_.diverged; ++i) {
+    if (!expected_) {
+      if (some_flat_) start_sd_ = point_.sd();
+      check(point_);
+      if (report_.diverged || report_.error_sd <= tolerance_) return;
+      if (options_.check_batches) require_batches_to_agree();
+    }
+    step();
+    if (steps_in_round_ >= round_length_ && !report_.diverged)
+      check(whitening_.at(exact_ || !options_.averaging || average_.count() == 0 ? w_ : average_.value()));
+  }
+}
+
+std::span<const std::int64_t> GradientEngine::next_batch() {
+  if (!order_) return {};
+  const std::vector<RowRange> ahead = order_->reads_ahead(report_.steps);
+  if (!ahead.empty()) prefetch(data_.x.store(), ahead);
+  return order_->batch(report_.steps);
+}
+
+Eigen::VectorXd GradientEngine::gradient_at(const Eigen::VectorXd& w, std::span<const std::int64_t> batch) const {
+  return whitening_.pull_back(w,
+                              estimator_->estimate(whitening_.at(w), batch, static_cast<std::uint32_t>(report_.steps)));
+}
+
+Eigen::VectorXd GradientEngine::rates() const {
+  const double now = damping_ * schedule(report_.steps, options_.warm_up_steps, decay_);
+  const Eigen::Index d = point_.dimension();
+  Eigen::VectorXd out(whitening_.size());
+  out.head(d).setConstant(now * mean_rate_);
+  out.tail(out.size() - d).setConstant(now * factor_rate_);
+  return out;
+}
+
+void GradientEngine::step() {
+  const std::span<const std::int64_t> batch = next_batch();
+  Eigen::VectorXd gradient = gradient_at(w_, batch);
+  ++report_.evaluations;
+  if (anchored_) {
+    // The same rows and draws at the anchor: the difference is small near it.
+    if (w_.isZero(0)) {
+      gradient = anchor_;
+    } else {
+      gradient += anchor_ - gradient_at(Eigen::VectorXd::Zero(w_.size()), batch);
+      ++report_.evaluations;
+    }
+  }
+  const Eigen::VectorXd rate = rates();
+  ++report_.steps;
+  ++steps_in_round_;
+  count_rows();
+  if (!gradient.allFinite()) {
+    ++report_.rejected_steps;
+    damping_ *= 0.5;
+    if (++rejected_in_a_row_ >= kRejectedInARow) diverge("gradients are not finite, however short the steps");
+    return;
+  }
+  rejected_in_a_row_ = 0;
+  clip_.apply(gradient);
+  Eigen::VectorXd change = optimizer_.step(gradient, rate);
+  auto factor_change = change.tail(change.size() - point_.dimension());
+  const double longest = factor_change.cwiseAbs().maxCoeff();
+  if (longest > kLongestFactorStep) factor_change *= kLongestFactorStep / longest;
+  w_ += change;
+  average_.add(w_);
+}
+
+void GradientEngine::check(const GaussianPoint& candidate) {
+  ExpectedLogJoint expected = oracle_->evaluate(candidate, true);
+  ++report_.evaluations;
+  count_rows();
+  const double elbo = expected.value + candidate.entropy();
+  const bool finite = expected.is_finite() && std::isfinite(elbo);
+  const bool first = !expected_;
+  if (first && !finite) return diverge("the log joint is not finite at the start");
+  if (first && some_flat_) {
+    const std::string why = flat_reason(data_, candidate, expected);
+    if (!why.empty()) return diverge(why);
+  }
+  const bool better = finite && (first || elbo >= best_elbo_ - expected.slack);
+  // Noise lowers the ELBO of plain stochastic rounds now and then, for which nothing is wrong with their steps.
+  const bool undone = !finite || (!better && (exact_ || anchored_));
+  if (undone) {
+    ++report_.rejected_steps;
+    damping_ *= 0.5;
+    if (++rejected_in_a_row_ >= kRejectedInARow) {
+      // Within rounding of the optimum nothing can be told apart.
+      if (report_.error_sd < 0.1) {
+        report_.stalled = true;
+      } else {
+        return diverge("no round of steps raises the ELBO, however short the steps");
+      }
+    }
+    begin_round(*expected_, point_);
+    return;
+  }
+  rejected_in_a_row_ = 0;
+  if (better) {
+    const Distance distance = distance_to_optimum(candidate, expected, *oracle_, 0.1);
+    count_rows();
+    report_.error_sd = distance.largest();
+    // Loadings creep along flat directions: what still moves from check to check is not there yet.
+    if (point_.rank() > 0)
+      report_.error_sd = std::max(report_.error_sd, first ? INFINITY : distance_in_sds(point_, candidate).sds);
+    point_ = candidate;
+    best_elbo_ = report_.elbo = elbo;
+    const std::string why = some_flat_ && !first ? runaway_reason(data_, point_, start_sd_) : std::string();
+    if (!why.empty()) return diverge(why);
+  }
+  begin_round(expected, candidate);
+  if (better) expected_ = std::move(expected);
+}
+
+void GradientEngine::begin_round(const ExpectedLogJoint& expected, const GaussianPoint& around) {
+  whitening_ = Whitening(around, mean_factor(around, expected, *oracle_));
+  count_rows();
+  w_ = Eigen::VectorXd::Zero(whitening_.size());
+  if (anchored_) anchor_ = whitening_.pull_back(w_, elbo_gradient(around, expected));
+  optimizer_.restart();
+  average_.restart();
+  steps_in_round_ = 0;
+  ++round_;
+  const std::int64_t epoch = std::max(kLeastSteps, order_ ? order_->batches_per_epoch() : 1);
+  if (exact_) {
+    round_length_ = kExactSteps;
+  } else if (anchored_) {
+    round_length_ = epoch;
+  } else {
+    const double longer = static_cast<double>(epoch) * std::pow(kRoundGrowth, static_cast<double>(round_ - 1));
+    round_length_ = static_cast<std::int64_t>(std::min(longer, 1e9));
+  }
+}
+
+double GradientEngine::evaluate() {
+  if (report_.diverged || !expected_) return best_elbo_;
+  // Where a limit ends the fit within a round: is what the steps so far have reached better?
+  if (steps_in_round_ > 0 && !(report_.error_sd <= tolerance_))
+    check(whitening_.at(exact_ || !options_.averaging || average_.count() == 0 ? w_ : average_.value()));
+  return best_elbo_;
+}
+
+void GradientEngine::require_batches_to_agree() {
+  if (!order_) return;
+  const Eigen::VectorXd whole = gradient_at(w_, {});
+  Eigen::VectorXd mean = Eigen::VectorXd::Zero(w_.size());
+  double scale = 1;
+  for (std::int64_t b = 0; b < order_->batches_per_epoch(); ++b) {
+    const std::span<const std::int64_t> batch = order_->batch(b);
+    const double share = static_cast<double>(batch.size()) / static_cast<double>(data_.n_rows);
+    const Eigen::VectorXd gradient = gradient_at(w_, batch);
+    mean += share * gradient;
+    scale += share * gradient.norm();
+  }
+  const double off = (mean - whole).norm() / scale;
+  if (!(off < (float_rows_ ? kAgreementFloat : kAgreementDouble)))
+    throw Error(ErrorCode::internal,
+                fmt::format("the mean gradient of an epoch's {} batches is {:.3g} (relative) off that of all rows",
+                            order_->batches_per_epoch(), off));
+}
+
+std::vector<std::string> GradientEngine::findings() {
+  if (!expected_ || report_.diverged) return {};
+  return findings_at(data_, point_, *expected_);
+}
+
+void GradientEngine::save(EngineState& state) const {
+  save_report(report_, state);
+  state.set("oracle_rows", oracle_->rows_read());
+  state.set("estimator_rows", estimator_->rows_read());
+  state.set("point", point_);
+  state.set("started", std::int64_t{expected_ ? 1 : 0});
+  if (!expected_) return;
+  save_expected("expected", *expected_, state);
+  state.set("best_elbo", best_elbo_);
+  state.set("start_sd", Eigen::MatrixXd(start_sd_));
+  state.set("reference", whitening_.reference());
+  state.set("mean_factor", whitening_.mean_factor());
+  state.set("w", Eigen::MatrixXd(w_));
+  state.set("anchor", Eigen::MatrixXd(anchor_));
+  state.set("optimizer.first", Eigen::MatrixXd(optimizer_.state().first));
+  state.set("optimizer.second", Eigen::MatrixXd(optimizer_.state().second));
+  state.set("optimizer.steps", optimizer_.state().steps);
+  state.set("clip", clip_.usual());
+  state.set("average", Eigen::MatrixXd(average_.value()));
+  state.set("average.count", average_.count());
+  state.set("round", round_);
+  state.set("round_length", round_length_);
+  state.set("steps_in_round", steps_in_round_);
+  state.set("damping", damping_);
+  state.set("rejected_in_a_row", rejected_in_a_row_);
+}
+
+void GradientEngine::load(const EngineState& state) {
+  report_ = load_report(state);
+  oracle_->set_rows_read(state.whole("oracle_rows"));
+  estimator_->set_rows_read(state.whole("estimator_rows"));
+  point_ = state.point("point", point_);
+  if (state.whole("started") == 0) return;
+  expected_ = load_expected("expected", state);
+  best_elbo_ = state.number("best_elbo");
+  start_sd_ = state.vector("start_sd");
+  whitening_ = Whitening(state.point("reference", point_), state.matrix("mean_factor"));
+  w_ = state.vector("w");
+  if (w_.size() != whitening_.size())
+    throw Error(ErrorCode::file, "the checkpoint's \"w\" is of another size than the model");
+  anchor_ = state.vector("anchor");
+  optimizer_.set_state(
+      {state.vector("optimizer.first"), state.vector("optimizer.second"), state.whole("optimizer.steps")});
+  clip_.set_usual(state.number("clip"));
+  average_.set(state.vector("average"), state.whole("average.count"));
+  round_ = state.whole("round");
+  round_length_ = state.whole("round_length");
+  steps_in_round_ = state.whole("steps_in_round");
+  damping_ = state.number("damping");
+  rejected_in_a_row_ = state.whole("rejected_in_a_row");
+}
+
+}  // namespace velbo::internal

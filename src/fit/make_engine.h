@@ -1,0 +1,14 @@
+// fit/make_engine.h - from a model, choices and options to an engine ready for its first step.
+#pragma once
+#include <memory>
+
+#include "engines/engine.h"
+#include "fit/choices.h"
+
+namespace velbo::internal {
+
+// The data must outlive the engine.  Throws Error(argument) where options.init is of another model.
+std::unique_ptr<Engine> make_engine(const GlmData& data, const Context& context, const Choices& choices,
+                                    const FitOptions& options);
+
+}  // namespace velbo::internal

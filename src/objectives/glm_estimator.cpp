@@ -1,0 +1,248 @@
+// objectives/glm_estimator.cpp
+#include "objectives/glm_estimator.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "families/low_rank.h"
+#include "math/prior_expectations.h"
+
+namespace velbo::internal {
+namespace {
+
+const double kHalfLogTwoPi = 0.5 * std::log(2 * std::numbers::pi);
+
+// d/dz log p(z_i) of each latent.
+Eigen::VectorXd prior_gradient(const GlmData& data, const Eigen::VectorXd& z) {
+  Eigen::VectorXd out(z.size());
+  const Eigen::Index n_coefficients = data.recipe.n_coefficients();
+  for (Eigen::Index i = 0; i < z.size(); ++i) {
+    const Prior& prior = data.priors[static_cast<std::size_t>(i)].prior;
+    out[i] = i < n_coefficients ? expected_log_prior(prior, z[i], 0).d_mean
+                                : expected_log_positive_prior(prior, z[i], 0).d_mean + 1;  // log Jacobian
+  }
+  return out;
+}
+
+// eps [S, n_noise] -> z [S, D].
+Eigen::MatrixXd draws_of(const GaussianPoint& point, const Eigen::MatrixXd& eps) {
+  const Eigen::Index d = point.dimension();
+  Eigen::MatrixXd z;
+  if (point.family == FamilyKind::full_rank) {
+    z = eps * point.factor.triangularView<Eigen::Lower>().transpose();
+  } else {
+    z = eps.leftCols(d) * point.factor.col(0).asDiagonal();
+    if (point.rank() > 0) z += eps.rightCols(point.rank()) * point.factor.rightCols(point.rank()).transpose();
+  }
+  z.rowwise() += point.mean.transpose();
+  return z;
+}
+
+// Adds mean_s g_s and mean_s g_s eps_s' for g [S, D].
+void add_pullback(const GaussianPoint& point, const Eigen::MatrixXd& eps, const Eigen::MatrixXd& g, ElboGradient& sum) {
+  const Eigen::Index d = point.dimension();
+  const double share = 1 / static_cast<double>(g.rows());
+  sum.mean += share * g.colwise().sum().transpose();
+  if (point.family == FamilyKind::full_rank) {
+    sum.factor.triangularView<Eigen::Lower>() += share * (g.transpose() * eps);
+    return;
+  }
+  sum.factor.col(0) += share * g.cwiseProduct(eps.leftCols(d)).colwise().sum().transpose();
+  if (point.rank() > 0) sum.factor.rightCols(point.rank()) += share * (g.transpose() * eps.rightCols(point.rank()));
+}
+
+// Subtracts grad log q(z_s) = -Sigma^-1 (z_s - mean) from each row of g.
+void subtract_score(const GaussianPoint& point, const Eigen::MatrixXd& eps, Eigen::MatrixXd& g) {
+  switch (point.family) {
+    case FamilyKind::mean_field: g += eps * point.factor.col(0).cwiseInverse().asDiagonal(); return;
+    case FamilyKind::low_rank: {
+      const LowRankInverse inverse(point.factor.col(0), point.factor.rightCols(point.rank()));
+      Eigen::MatrixXd difference = draws_of(point, eps);
+      difference.rowwise() -= point.mean.transpose();
+      g += inverse.times(difference.transpose()).transpose();
+      return;
+    }
+    default: g += point.factor.triangularView<Eigen::Lower>().transpose().solve(eps.transpose()).transpose();
+  }
+}
+
+}  // namespace
+
+template <class T>
+GlmEstimator<T>::GlmEstimator(const GlmData& data, const Context& context, const GaussianPoint& like,
+                              const EstimatorSettings& settings, Key key)
+    : data_(data),
+      context_(context),
+      centring_(fit_centring(data, like.family)),
+      kept_(data, context, centring_),
+      settings_(settings),
+      key_(key),
+      n_noise_(like.dimension() + like.rank()) {
+  if (settings.estimator == Estimator::weights && settings.draw_kind == DrawKind::sobol) sobol_.emplace(n_noise_);
+}
+
+template <class T>
+typename GlmEstimator<T>::RowMajor GlmEstimator<T>::noise(std::uint32_t step) const {
+  RowMajor eps(settings_.draws, n_noise_);
+  if (sobol_) {
+    sobol_->fill(key_, step, settings_.draws, {eps.data(), static_cast<std::size_t>(eps.size())});
+  } else {
+    context_.ops<double>().normals(context_, key_, step, 0, settings_.draws, n_noise_, eps.data());
+  }
+  return eps;
+}
+
+template <class T>
+double GlmEstimator<T>::count(std::span<const std::int64_t> batch) const {
+  const auto of_row = [&](std::size_t n) {
+    if (data_.weights.empty()) return 1.0;
+    return data_.recipe.weights_kind == WeightsKind::precision ? (data_.weights[n] > 0 ? 1.0 : 0.0) : data_.weights[n];
+  };
+  const auto n_rows = static_cast<std::size_t>(data_.n_rows);
+  double sum = 0;
+  if (batch.empty()) {
+    for (std::size_t n = 0; n < n_rows; ++n) sum += of_row(n);
+    return sum;
+  }
+  for (const std::int64_t row : batch) sum += of_row(static_cast<std::size_t>(row));
+  return sum * static_cast<double>(n_rows) / static_cast<double>(batch.size());
+}
+
+template <class T>
+ElboGradient GlmEstimator<T>::estimate(const GaussianPoint& point, std::span<const std::int64_t> batch,
+                                       std::uint32_t step) {
+  const Rows<T> rows =
+      batch.empty() ? kept_.rows() : kept_.batch(batch.data(), static_cast<std::int64_t>(batch.size()));
+  ElboGradient out{data_.log_normaliser, Eigen::VectorXd::Zero(point.dimension()),
+                   Eigen::MatrixXd::Zero(point.factor.rows(), point.factor.cols())};
+  if (settings_.estimator == Estimator::weights) {
+    add_weights(point, rows, batch, step, out);
+  } else {
+    add_predictor(point, rows, batch, step, out);
+  }
+  rows_read_ += rows.n_rows;
+  if (settings_.estimator == Estimator::weights && settings_.entropy == EntropyGradient::sticking_the_landing) {
+    // Their gradients are in the draws' already; their values are known exactly.
+    ElboGradient exact{0, Eigen::VectorXd::Zero(point.dimension()),
+                       Eigen::MatrixXd::Zero(point.factor.rows(), point.factor.cols())};
+    add_prior(data_, point, exact);
+    out.value += exact.value + point.entropy();
+    return out;
+  }
+  add_prior(data_, point, out);
+  add_entropy(point, out);
+  return out;
+}
+
+template <class T>
+void GlmEstimator<T>::add_weights(const GaussianPoint& point, const Rows<T>& rows, std::span<const std::int64_t> batch,
+                                  std::uint32_t step, ElboGradient& sum) {
+  const Eigen::Index d = data_.n_columns, s_draws = settings_.draws;
+  const Eigen::MatrixXd eps = noise(step);
+  const Eigen::MatrixXd z = draws_of(point, eps);
+  const RowMajor kept = centring_.to_kept(z.leftCols(d).transpose()).transpose();
+  Eigen::VectorXd value(s_draws);
+  RowMajor kept_gradient(s_draws, d);
+  context_.ops<T>().log_likelihood_gradient(context_, rows, kept.data(), s_draws, value.data(), kept_gradient.data());
+  Eigen::MatrixXd g = Eigen::MatrixXd::Zero(s_draws, point.dimension());
+  g.leftCols(d) = centring_.to_model(kept_gradient.transpose()).transpose();
+  if (data_.recipe.has_sigma()) {
+    const double n = count(batch);
+    for (Eigen::Index s = 0; s < s_draws; ++s) {
+      const double u = z(s, d), precision = std::exp(-2 * u), half_squares = -precision * value[s];
+      g.row(s).head(d) *= precision;
+      g(s, d) = 2 * half_squares - n;
+      value[s] = -half_squares - n * (u + kHalfLogTwoPi);
+    }
+  }
+  if (settings_.entropy == EntropyGradient::sticking_the_landing) {
+    for (Eigen::Index s = 0; s < s_draws; ++s) g.row(s) += prior_gradient(data_, z.row(s).transpose()).transpose();
+    subtract_score(point, eps, g);
+  }
+  sum.value += value.mean();
+  add_pullback(point, eps, g, sum);
+}
+
+template <class T>
+void GlmEstimator<T>::add_predictor(const GaussianPoint& point, const Rows<T>& rows,
+                                    std::span<const std::int64_t> batch, std::uint32_t step, ElboGradient& sum) {
+  const Eigen::Index d = data_.n_columns, rank = point.rank();
+  const bool full = point.family == FamilyKind::full_rank, gaussian = data_.recipe.has_sigma();
+  // Of the coefficients, in kept order.
+  Eigen::VectorXd mean = point.mean.head(d), shift = Eigen::VectorXd::Zero(d);
+  double variance_u = 0, tilt = 1;
+  if (gaussian) {
+    const Eigen::RowVectorXd last = point.factor.row(d);
+    variance_u = last.squaredNorm();
+    if (full) shift = point.factor.topRows(d) * last.transpose();
+    if (rank > 0) shift = point.factor.topRightCorner(d, rank) * last.tail(rank).transpose();
+    tilt = std::exp(-2 * point.mean[d] + 2 * variance_u);
+    mean -= 2 * shift;
+  }
+  const Eigen::VectorXd kept_mean = centring_.to_kept(mean);
+  const RowMajor kept_factor = centring_.to_kept(point.factor.topRows(d));
+  const Eigen::VectorXd sd = full ? Eigen::VectorXd() : Eigen::VectorXd(kept_factor.col(0));
+  const RowMajor loadings = full ? kept_factor : RowMajor(kept_factor.rightCols(rank));
+  const PredictorScale scale{.sd = full ? nullptr : sd.data(),
+                             .factor = loadings.cols() > 0 ? loadings.data() : nullptr,
+                             .rank = loadings.cols()};
+  const PredictorRule rule{
+      .n_draws = settings_.estimator == Estimator::local ? settings_.draws : 0, .key = key_, .step = step};
+  Eigen::VectorXd gradient(d), diagonal(full ? 0 : d);
+  RowMajor gram = RowMajor::Zero(full ? d : 0, full ? d : 0), product(d, rank);
+  RowSums<T> sums;
+  sums.gradient = gradient.data();
+  if (full) {
+    sums.gram = gram.data();
+  } else {
+    sums.diagonal = diagonal.data();
+    if (rank > 0) sums.factor_product = product.data();
+  }
+  context_.ops<T>().expected_log_likelihood(context_, rows, kept_mean.data(), scale, rule, sums);
+
+  // C times the coefficients' part of the factor, for C = X' diag(c) X.
+  const Eigen::VectorXd g = tilt * centring_.to_model(gradient);
+  Eigen::MatrixXd image(d, point.factor.cols());
+  if (full) {
+    const Eigen::MatrixXd whole = gram.template selfadjointView<Eigen::Lower>();
+    image = centring_.curvature_to_model(whole) * point.factor.topRows(d);
+  } else {
+    image.col(0) = centring_.to_model(diagonal).col(0).cwiseProduct(point.factor.col(0).head(d));
+    if (rank > 0) image.rightCols(rank) = centring_.to_model(product);
+  }
+  Eigen::MatrixXd factor = Eigen::MatrixXd::Zero(point.factor.rows(), point.factor.cols());
+  factor.topRows(d) = -tilt * image;
+  sum.mean.head(d) += g;
+  if (gaussian) {
+    const double n = count(batch), value = tilt * sums.value;  // minus half the expected sum of squares
+    sum.value += value - n * (point.mean[d] + kHalfLogTwoPi);
+    sum.mean[d] += -2 * value - n;
+    // d/dS_beta,u = -2 g, d/dS_uu = 2 value, and Sigma = factor factor' but for the first column's off-diagonal.
+    const Eigen::Index shared = full ? 0 : 1;  // columns from here on are common to several latents
+    const Eigen::RowVectorXd last = point.factor.row(d);
+    factor.rightCols(factor.cols() - shared).topRows(d) -= 2 * g * last.tail(factor.cols() - shared);
+    factor.row(d).tail(factor.cols() - shared) -=
+        2 * g.transpose() * point.factor.topRows(d).rightCols(factor.cols() - shared);
+    factor.row(d) += 4 * value * last;
+  } else {
+    sum.value += sums.value;
+  }
+  if (full) {
+    sum.factor.template triangularView<Eigen::Lower>() += factor;
+  } else {
+    sum.factor += factor;
+  }
+}
+
+template <class T>
+std::unique_ptr<ElboEstimator> make_estimator(const GlmData& data, const Context& context, const GaussianPoint& like,
+                                              const EstimatorSettings& settings, Key key) {
+  return std::make_unique<GlmEstimator<T>>(data, context, like, settings, key);
+}
+
+template std::unique_ptr<ElboEstimator> make_estimator<float>(const GlmData&, const Context&, const GaussianPoint&,
+                                                              const EstimatorSettings&, Key);
+template std::unique_ptr<ElboEstimator> make_estimator<double>(const GlmData&, const Context&, const GaussianPoint&,
+                                                               const EstimatorSettings&, Key);
+
+}  // namespace velbo::internal
