@@ -1,5 +1,6 @@
 // velbo/posterior.h - what a fit leaves: a distribution over the latents that samples, predicts and is saved.
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -7,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "velbo/data.h"
 #include "velbo/export.h"
 #include "velbo/family.h"
 #include "velbo/glm.h"
@@ -69,6 +71,13 @@ class VELBO_EXPORT Posterior {
   // From arrays: x [N, D] without the intercept's column; offset and trials [N] or empty.
   [[nodiscard]] Predictions predict(MatrixView<const double> x, std::span<const double> offset,
                                     std::span<const double> trials, const PredictOptions& options = {}) const;
+  // The same of a FeatureMatrix in memory, in a mapped file or sparse.  A sparse one may have fewer columns than the model:
+  // what it does not hold is zero.  (A template, so that a matrix in memory goes the way above, without a copy.)
+  template <std::same_as<FeatureMatrix> Matrix>
+  [[nodiscard]] Predictions predict(const Matrix& x, std::span<const double> offset, std::span<const double> trials,
+                                    const PredictOptions& options = {}) const {
+    return predict_rows(x, offset, trials, options);
+  }
 
   // One safetensors file with a checksum; whole or not at all.  Throws Error(file) or Error(io).
   // `summary_json` of the fit is kept in the file (see Fit::save) and given back by `load_summary_json`.
@@ -80,6 +89,9 @@ class VELBO_EXPORT Posterior {
   [[nodiscard]] const PosteriorState& state() const noexcept { return *state_; }
 
  private:
+  [[nodiscard]] Predictions predict_rows(const FeatureMatrix& x, std::span<const double> offset,
+                                         std::span<const double> trials, const PredictOptions& options) const;
+
   std::shared_ptr<const PosteriorState> state_;
 };
 

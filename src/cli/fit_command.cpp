@@ -14,38 +14,61 @@
 namespace velbo::cli {
 namespace {
 
+// A LIBSVM file, which brings its own outcome.
+bool is_sparse(const FitArguments& a) {
+  return is_libsvm(a.data) || (is_unknown(a.data) && a.formula.empty() && a.target.empty() && !a.data.empty());
+}
+
 void check(const FitArguments& a) {
-  if (a.formula.empty() && a.target.empty())
-    require("", "the formula", "for example: velbo fit \"y ~ x1 + x2\" --data table.csv");
-  require(a.data, "--data", "it names the table to fit to");
   const std::string& path = a.data;
-  if (a.target.empty() && is_array(path))
-    throw Error(ErrorCode::argument, path + " is an array without column names, so --target must name the outcome");
-  if (!a.target.empty() && !a.formula.empty())
-    throw Error(ErrorCode::argument, "a formula (" + internal::quoted(a.formula) + ") and --target exclude each other");
-  if (!a.target.empty() && (!is_array(path) || !is_array(a.target)))
-    throw Error(ErrorCode::argument, "--target needs .npy files, for --data too; for a table give a formula");
+  if (is_sparse(a)) {
+    if (!a.formula.empty() || !a.target.empty())
+      throw Error(ErrorCode::argument, path +
+                                           " is a LIBSVM file, whose first column is the outcome: it takes neither a "
+                                           "formula nor --target");
+  } else {
+    if (a.formula.empty() && a.target.empty())
+      require("", "the formula", "for example: velbo fit \"y ~ x1 + x2\" --data table.csv");
+    require(a.data, "--data", "it names the table to fit to");
+    if (a.target.empty() && is_array(path))
+      throw Error(ErrorCode::argument, path + " is an array without column names, so --target must name the outcome");
+    if (!a.target.empty() && !a.formula.empty())
+      throw Error(ErrorCode::argument,
+                  "a formula (" + internal::quoted(a.formula) + ") and --target exclude each other");
+    if (!a.target.empty() && (!is_array(path) || !is_array(a.target)))
+      throw Error(ErrorCode::argument, "--target needs .npy files, for --data too; for a table give a formula");
+  }
   if (!a.out.empty() && a.out == a.json)
     throw Error(ErrorCode::argument, "--out and --json name the same file, " + a.out);
   if (a.out == "-") throw Error(ErrorCode::argument, "--out is -, expected a file: a posterior is not text");
 }
 
 Glm model_from_arrays(const FitArguments& a) {
-  const NpyArray x = read_matrix(a.data);
-  const std::vector<double> y = read_list(a.target, "--target");
-  const std::vector<double> weights = read_list(a.model.weights, "--weights");
-  const std::vector<double> offset = read_list(a.model.offset, "--offset");
-  const std::vector<double> trials = read_list(a.model.trials, "--trials");
+  const List weights(a.model.weights, "--weights"), offset(a.model.offset, "--offset"),
+      trials(a.model.trials, "--trials");
   GlmOptions options = a.model;
   options.weights.clear();
   options.offset.clear();
   options.trials.clear();
-  return Glm(a.likelihood, {.x = view(x), .y = y, .weights = weights, .offset = offset, .trials = trials, .names = {}},
-             options);
+  GlmArrays arrays;
+  arrays.weights = weights.values();
+  arrays.offset = offset.values();
+  arrays.trials = trials.values();
+  if (is_sparse(a)) {
+    LibsvmData data = read_libsvm(a.data);
+    arrays.x = std::move(data.x);
+    arrays.y = data.y;
+    arrays.y_holds_labels = true;
+    return Glm(a.likelihood, arrays, options);
+  }
+  const List y(a.target, "--target");
+  arrays.x = FeatureMatrix::map_npy(a.data);
+  arrays.y = y.values();
+  return Glm(a.likelihood, arrays, options);
 }
 
 Glm make_model(const FitArguments& a) {
-  if (!a.target.empty()) return model_from_arrays(a);
+  if (!a.target.empty() || is_sparse(a)) return model_from_arrays(a);
   return Glm(a.formula, a.likelihood, read_table(a.data), a.model);
 }
 
@@ -99,6 +122,9 @@ int run(const FitArguments& arguments) {
   const Glm model = make_model(a);
   const double read_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
+  if (const auto& labels = model.labels(); labels && !a.quiet)
+    write_stderr("velbo: outcome: label " + internal::format_number((*labels)[1]) + " counts as 1, label " +
+                 internal::format_number((*labels)[0]) + " as 0\n");
   catch_interrupts(a.quiet);
   Progress progress(a.quiet ? ProgressMode::never : a.progress);
   a.fit.threads = static_cast<int>(a.threads);
@@ -118,7 +144,8 @@ int run(const FitArguments& arguments) {
 }  // namespace
 
 void add_fit(CLI::App& program, Action& action) {
-  CLI::App* command = program.add_subcommand("fit", "Fit a regression to a table and print the posterior");
+  CLI::App* command =
+      program.add_subcommand("fit", "Fit a regression to a table, arrays or sparse rows and print the posterior");
   auto arguments = std::make_shared<FitArguments>();
   add_fit_options(*command, *arguments);
   command->footer(
@@ -129,7 +156,8 @@ void add_fit(CLI::App& program, Action& action) {
       "  velbo fit \"switch ~ distance + arsenic\" --data wells.csv --out wells.velbo\n"
       "  velbo fit \"deaths ~ age + smoke\" --data d.csv --likelihood poisson --offset log_pyears --prior \"normal(0, "
       "2.5)\"\n"
-      "  velbo fit --data X.npy --target y.npy --json -");
+      "  velbo fit --data X.npy --target y.npy --json -\n"
+      "  velbo fit --data a9a.libsvm");
   command->callback([&action, arguments] { action = [arguments] { return run(*arguments); }; });
 }
 

@@ -1,25 +1,33 @@
 // cli/input.h - reading what --data and its companions name.
 #pragma once
+#include <span>
 #include <string>
 #include <vector>
 
-#include "velbo/array.h"
+#include "velbo/data.h"
 #include "velbo/table.h"
 
 namespace velbo::cli {
 
-// True for .npy: an array instead of a table with named columns.
-[[nodiscard]] bool is_array(const std::string& path);
+// What a path holds, by its extension.  A formula needs a table; arrays and LIBSVM files have no names for one.
+[[nodiscard]] bool is_array(const std::string& path);   // .npy
+[[nodiscard]] bool is_libsvm(const std::string& path);  // .libsvm, .svm
+// Not a kind that is known: such a file is taken to be LIBSVM's where neither formula nor target is given.
+[[nodiscard]] bool is_unknown(const std::string& path);
 
 // A .csv file, or a .tsv file with tabs.  Throws Error.
 [[nodiscard]] Table read_table(const std::string& path);
 
-// A .npy file as a matrix; and one of n_rows elements as a list (empty path: an empty list).  `option` is for messages.
-[[nodiscard]] NpyArray read_matrix(const std::string& path);
-[[nodiscard]] std::vector<double> read_list(const std::string& path, const std::string& option);
+// A .npy file of one column, or nothing for an empty path.  Float64 is used where it lies in the file.
+class List {
+ public:
+  // `option` is for messages.  Throws Error.
+  List(const std::string& path, const std::string& option);
+  [[nodiscard]] std::span<const double> values() const;
 
-[[nodiscard]] inline MatrixView<const double> view(const NpyArray& array) {
-  return {array.values.data(), array.n_rows, array.n_columns, array.n_columns};
-}
+ private:
+  FeatureMatrix column_;
+  std::vector<double> converted_;  // from other types
+};
 
 }  // namespace velbo::cli

@@ -1,5 +1,8 @@
 // cli/main.cpp - the program: reads the command line, runs one command, turns every failure into one line and a status.
+#include <unistd.h>  // for _exit
+
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <exception>
 #include <new>
 #include <sstream>
@@ -36,6 +39,12 @@ std::string explain(const CLI::ParseError& error) {
   return text;
 }
 
+// A mapped file that is cut while it is read: the page is gone, and there is nothing to return to.
+extern "C" void on_bus_error(int /*signal*/) {
+  write_stderr("velbo: error: a data file was cut while it was read, or its disk failed\n");
+  ::_exit(failure);
+}
+
 int run(int argc, const char* const* argv) {
   CLI::App program("Bayesian regression by variational inference", "velbo");
   program.set_version_flag("--version", std::string("velbo ") + version());
@@ -45,6 +54,7 @@ int run(int argc, const char* const* argv) {
   add_predict(program, action);
   add_sample(program, action);
   add_summary(program, action);
+  add_convert(program, action);
   add_info(program, action);
   // What is left over is explained by refuse_unknown(), with suggestions.
   program.allow_extras();
@@ -66,7 +76,8 @@ int run(int argc, const char* const* argv) {
   for (const CLI::App* command : program.get_subcommands()) refuse_unknown(*command);
   refuse_unknown(program);
   if (!action)
-    throw Error(ErrorCode::argument, "no command is given: velbo fit, predict, sample, summary or info (velbo --help)");
+    throw Error(ErrorCode::argument,
+                "no command is given: velbo fit, predict, sample, summary, convert or info (velbo --help)");
   return action();
 }
 
@@ -78,6 +89,7 @@ int main(int argc, char** argv) {
   using namespace velbo::cli;
   try {
     prepare_streams();
+    (void)std::signal(SIGBUS, &on_bus_error);
     return run(argc, argv);
   } catch (const Error& error) {
     return report(error.what(), is_user_error(error.code()) ? user_mistake : failure);

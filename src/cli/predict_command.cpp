@@ -18,16 +18,15 @@ struct Arguments {
 };
 
 Predictions predict(const Arguments& a, const Posterior& posterior) {
-  if (!is_array(a.data)) {
+  if (!is_array(a.data) && !is_libsvm(a.data)) {
     if (!a.offset.empty() || !a.trials.empty())
       throw Error(ErrorCode::argument,
                   "--offset and --trials go with an array (.npy); a table's columns are those of the fit");
     return posterior.predict(read_table(a.data), a.options);
   }
-  const NpyArray x = read_matrix(a.data);
-  const std::vector<double> offset = read_list(a.offset, "--offset");
-  const std::vector<double> trials = read_list(a.trials, "--trials");
-  return posterior.predict(view(x), offset, trials, a.options);
+  const List offset(a.offset, "--offset"), trials(a.trials, "--trials");
+  const FeatureMatrix x = is_array(a.data) ? FeatureMatrix::map_npy(a.data) : read_libsvm(a.data).x;
+  return posterior.predict(x, offset.values(), trials.values(), a.options);
 }
 
 std::array<double, 4> row_of(const Predictions& predictions, std::size_t i) {
@@ -63,7 +62,7 @@ void add_predict(CLI::App& program, Action& action) {
   CLI::App* command = program.add_subcommand("predict", "Predict new rows: mean, sd and an interval for each");
   auto a = std::make_shared<Arguments>();
   command->add_option("FIT", a->fit, "Saved fit")->type_name("");
-  command->add_option("--data", a->data, "Table of new rows, with the columns of the formula (or .npy)")
+  command->add_option("--data", a->data, "Table of new rows, with the columns of the formula (or .npy, or .libsvm)")
       ->type_name("FILE");
   command->add_option("--out", a->out, "Where the predictions go, .csv or .npy [-: standard output, as CSV]")
       ->type_name("FILE");

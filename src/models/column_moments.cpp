@@ -166,8 +166,6 @@ Moments sparse(const FeatureStore& s, const Counts& count, int threads) {
   struct Sums {
     double total = 0;
     std::vector<double> sum, weight;
-    std::vector<std::int64_t> rows;  // in which the column is there
-    std::int64_t counted = 0;        // rows that count
   };
   std::vector<Sums> chunks(static_cast<std::size_t>(n_chunks));
   const int used = thread_count(threads, 20 * static_cast<double>(n_values));
@@ -185,27 +183,19 @@ Moments sparse(const FeatureStore& s, const Counts& count, int threads) {
     Sums& c = chunks[static_cast<std::size_t>(i)];
     c.sum.assign(d, 0);
     c.weight.assign(d, 0);
-    c.rows.assign(d, 0);
     for_values(
-        i,
-        [&](double w) {
-          c.total += w;
-          c.counted += w > 0 ? 1 : 0;
-        },
+        i, [&](double w) { c.total += w; },
         [&](std::size_t j, double w, double v) {
           c.sum[j] += w * v;
           c.weight[j] += w;
-          ++c.rows[j];
         });
   });
   Sums all = std::move(chunks.front());
   for (std::size_t i = 1; i < chunks.size(); ++i) {
     all.total += chunks[i].total;
-    all.counted += chunks[i].counted;
     for (std::size_t j = 0; j < d; ++j) {
       all.sum[j] += chunks[i].sum[j];
       all.weight[j] += chunks[i].weight[j];
-      all.rows[j] += chunks[i].rows[j];
     }
   }
   Moments out{all.total, std::vector<double>(d, 0), std::vector<double>(d, 0)};
@@ -220,8 +210,8 @@ Moments sparse(const FeatureStore& s, const Counts& count, int threads) {
   });
   for (std::size_t j = 0; j < d; ++j) {
     for (const Sums& c : chunks) out.squares[j] += c.sum[j];
-    // A column without zeros: the difference of weights would be rounding noise.
-    if (all.rows[j] < all.counted) out.squares[j] += (all.total - all.weight[j]) * out.mean[j] * out.mean[j];
+    // Of a column without zeros exactly nothing: both sums add the same weights in the same order.
+    out.squares[j] += (all.total - all.weight[j]) * out.mean[j] * out.mean[j];
   }
   return out;
 }

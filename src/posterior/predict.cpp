@@ -150,32 +150,39 @@ Predictions Posterior::predict(const Table& table, const PredictOptions& options
 
 Predictions Posterior::predict(MatrixView<const double> x, std::span<const double> offset,
                                std::span<const double> trials, const PredictOptions& options) const {
-  const GlmRecipe& recipe = state_->recipe;
-  const std::int64_t first = recipe.has_intercept ? 1 : 0;
-  if (x.n_columns != recipe.n_coefficients() - first)
-    throw Error(ErrorCode::shape, "x has " + std::to_string(x.n_columns) + " columns, the model has " +
-                                      std::to_string(recipe.n_coefficients() - first) + " predictors");
-  const bool with_trials = needs_trials(recipe, options);
-  if (recipe.has_offset && offset.empty() && x.n_rows > 0)
-    throw Error(ErrorCode::argument, "the model has an offset: give the rows' offset");
-  if (with_trials && trials.empty() && x.n_rows > 0)
-    throw Error(ErrorCode::argument, "binomial outcomes need the rows' trials");
-  if (!offset.empty()) expect_rows("offset", offset.size(), x.n_rows);
-  if (with_trials && !trials.empty()) expect_rows("trials", trials.size(), x.n_rows);
+  return predict_rows(FeatureMatrix::borrow(x), offset, trials, options);
+}
 
-  Collector collector(*state_, options, x.n_rows);
-  std::vector<double> row(size(recipe.n_coefficients()), 1.0);
-  for (std::int64_t i = 0; i < x.n_rows; ++i) {
-    const double* source = x.data + i * x.stride;
+Predictions Posterior::predict_rows(const FeatureMatrix& x, std::span<const double> offset,
+                                    std::span<const double> trials, const PredictOptions& options) const {
+  const GlmRecipe& recipe = state_->recipe;
+  const std::int64_t first = recipe.has_intercept ? 1 : 0, n_rows = x.n_rows();
+  const std::int64_t n_predictors = recipe.n_coefficients() - first;
+  if (x.is_sparse() ? x.n_columns() > n_predictors : x.n_columns() != n_predictors)
+    throw Error(ErrorCode::shape, "x has " + std::to_string(x.n_columns()) + " columns, the model has " +
+                                      std::to_string(n_predictors) + " predictors");
+  const bool with_trials = needs_trials(recipe, options);
+  if (recipe.has_offset && offset.empty() && n_rows > 0)
+    throw Error(ErrorCode::argument, "the model has an offset: give the rows' offset");
+  if (with_trials && trials.empty() && n_rows > 0)
+    throw Error(ErrorCode::argument, "binomial outcomes need the rows' trials");
+  if (!offset.empty()) expect_rows("offset", offset.size(), n_rows);
+  if (with_trials && !trials.empty()) expect_rows("trials", trials.size(), n_rows);
+
+  Collector collector(*state_, options, n_rows);
+  std::vector<double> row(size(recipe.n_coefficients()), 0.0);
+  if (recipe.has_intercept) row[0] = 1;
+  const std::span<double> features = std::span(row).subspan(size(first), size(x.n_columns()));
+  for (std::int64_t i = 0; i < n_rows; ++i) {
+    x.row(i, features);
     const double row_offset = offset.empty() ? 0 : offset[size(i)];
     const double row_trials = with_trials ? trials[size(i)] : 1;
     bool complete = !std::isnan(row_offset) && !std::isnan(row_trials);
-    for (std::int64_t j = 0; j < x.n_columns; ++j) {
-      if (std::isinf(source[j]))
+    for (std::size_t j = 0; j < features.size(); ++j) {
+      if (std::isinf(features[j]))
         throw Error(ErrorCode::data, "x[" + std::to_string(i) + ", " + std::to_string(j) + "] is " +
-                                         internal::format_number(source[j]) + ", expected a finite number");
-      complete = complete && !std::isnan(source[j]);
-      row[size(first + j)] = source[j];
+                                         internal::format_number(features[j]) + ", expected a finite number");
+      complete = complete && !std::isnan(features[j]);
     }
     if (std::isinf(row_offset)) throw Error(ErrorCode::data, "row " + std::to_string(i) + ": offset is not finite");
     if (!complete) continue;
