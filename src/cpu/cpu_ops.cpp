@@ -52,6 +52,29 @@ Chunks cut(std::int64_t n_rows, std::int64_t d, std::int64_t sums, double operat
   return {(tiles + tiles_each - 1) / tiles_each, tiles_each * tile};
 }
 
+// Sums of wide sparse rows: chunks of at least as many entries as a chunk has sums, so that these cost no more.
+template <class T>
+Chunks cut_sparse(const Rows<T>& rows, std::int64_t sums, double entries) {
+  const double most = entries / static_cast<double>(std::max<std::int64_t>(sums, std::int64_t{1} << 16));
+  const auto count = static_cast<std::int64_t>(std::clamp(most, 1.0, 64.0));
+  const std::int64_t each = std::max<std::int64_t>(1, (rows.n_rows + count - 1) / count);
+  return {(rows.n_rows + each - 1) / each, each};
+}
+
+template <class T>
+bool is_wide_sparse(const Rows<T>& rows) {
+  return rows.row_start != nullptr && rows.n_features > kScatteredColumns;
+}
+
+template <class T>
+double count_entries(const Rows<T>& rows) {
+  if (rows.index == nullptr) return static_cast<double>(rows.row_start[rows.n_rows] - rows.row_start[0]);
+  std::int64_t count = 0;
+  for (std::int64_t n = 0; n < rows.n_rows; ++n)
+    count += rows.row_start[rows.index[n] + 1] - rows.row_start[rows.index[n]];
+  return static_cast<double>(count);
+}
+
 int threads_for(const Context& context, double operations) {
   return operations < kOperationsWorthThreads ? 1 : std::max(1, context.threads());
 }
@@ -72,14 +95,33 @@ class Scratches {
   std::vector<std::unique_ptr<Scratch<T>>> of_;
 };
 
+// How a sum over rows is made: its chunks, scratch and work.
+struct Plan {
+  Chunks chunks;
+  std::int64_t scratch = 0;
+  double operations = 0;
+};
+
+template <class T>
+Plan dense_plan(const Rows<T>& rows, std::int64_t n_sums, std::int64_t scratch, double operations_per_row) {
+  const double operations = operations_per_row * static_cast<double>(rows.n_rows);
+  return {cut<T>(rows.n_rows, rows.n_columns(), n_sums, operations), scratch, operations};
+}
+
+template <class T>
+Plan sparse_plan(const Rows<T>& rows, std::int64_t n_sums, double operations_per_entry) {
+  const double entries = count_entries(rows);
+  return {cut_sparse(rows, n_sums, entries), kSparseScratch,
+          entries * operations_per_entry + 100 * static_cast<double>(rows.n_rows)};
+}
+
 // Runs kernel(begin, end, sums of the chunk, scratch) for each chunk and adds up the sums [n_sums] in order.
 template <class T, class Kernel>
-std::vector<double> sum_over_rows(const Context& context, std::int64_t n_rows, std::int64_t d, std::int64_t n_sums,
-                                  std::int64_t scratch_size, double operations_per_row, const Kernel& kernel) {
-  const double operations = operations_per_row * static_cast<double>(n_rows);
-  const Chunks chunks = cut<T>(n_rows, d, n_sums, operations);
-  const int threads = threads_for(context, operations);
-  Scratches<T> scratch(threads, scratch_size);
+std::vector<double> sum_over_rows(const Context& context, std::int64_t n_rows, const Plan& plan, std::int64_t n_sums,
+                                  const Kernel& kernel) {
+  const Chunks& chunks = plan.chunks;
+  const int threads = threads_for(context, plan.operations);
+  Scratches<T> scratch(threads, plan.scratch);
   std::vector<std::vector<double>> partial(static_cast<std::size_t>(chunks.count));
   parallel_for(chunks.count, threads, [&](std::int64_t i, int worker) {
     auto& sums = partial[static_cast<std::size_t>(i)];
@@ -211,24 +253,30 @@ void expected_log_likelihood(const Context& context, const Rows<T>& rows, const 
   const double operations = 100 + 30.0 * static_cast<double>(rule.n_draws) + 8 * columns +
                             2 * columns * static_cast<double>(rank) + (gram >= 0 ? columns * columns : 0) +
                             (product >= 0 ? 2 * columns * static_cast<double>(rank) : 0);
-  const auto total = sum_over_rows<T>(context, rows.n_rows, d, places.size,
-                                      expectation_scratch<T>(d, factor.columns(), gram >= 0, product >= 0), operations,
+  // A factor or a gram of wide sparse rows goes through dense tiles: D^2 numbers are asked for anyway.
+  const bool sparse = is_wide_sparse(rows) && rank == 0 && gram < 0;
+  const auto kernel = sparse ? kernels<T>().sparse_expectation : kernels<T>().expectation;
+  const Plan plan = sparse
+                        ? sparse_plan(rows, places.size, 12)
+                        : dense_plan(rows, places.size,
+                                     expectation_scratch<T>(d, factor.columns(), gram >= 0, product >= 0), operations);
+  const auto total = sum_over_rows<T>(context, rows.n_rows, plan, places.size,
                                       [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
-                                        kernels<T>().expectation({.rows = &rows,
-                                                                  .begin = begin,
-                                                                  .end = end,
-                                                                  .mean = mean_t.data(),
-                                                                  .sd = scale.sd != nullptr ? sd_t.data() : nullptr,
-                                                                  .factor = factor.view(),
-                                                                  .rank = rank,
-                                                                  .rule = rule,
-                                                                  .value = at(out, value),
-                                                                  .gradient = at(out, gradient),
-                                                                  .gram = at(out, gram),
-                                                                  .diagonal = at(out, diagonal),
-                                                                  .factor_product = at(out, product),
-                                                                  .curvature_rows = sums.curvature_rows},
-                                                                 scratch);
+                                        kernel({.rows = &rows,
+                                                .begin = begin,
+                                                .end = end,
+                                                .mean = mean_t.data(),
+                                                .sd = scale.sd != nullptr ? sd_t.data() : nullptr,
+                                                .factor = factor.view(),
+                                                .rank = rank,
+                                                .rule = rule,
+                                                .value = at(out, value),
+                                                .gradient = at(out, gradient),
+                                                .gram = at(out, gram),
+                                                .diagonal = at(out, diagonal),
+                                                .factor_product = at(out, product),
+                                                .curvature_rows = sums.curvature_rows},
+                                               scratch);
                                       });
   sums.value = total[0];
   sums.absolute = total[1];
@@ -247,20 +295,23 @@ void weighted_gram(const Context& context, const Rows<T>& rows, const T* c, cons
   const std::int64_t squares = places.take(gram != nullptr && diagonal, d);
   const std::int64_t moments = places.take(moment != nullptr && r != nullptr, d);
   const auto columns = static_cast<double>(d);
-  const auto total =
-      sum_over_rows<T>(context, rows.n_rows, d, places.size, expectation_scratch<T>(d, 0, full >= 0, false),
-                       4 * columns + (full >= 0 ? columns * columns : 0),
-                       [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
-                         kernels<T>().gram({.rows = &rows,
-                                            .begin = begin,
-                                            .end = end,
-                                            .c = c,
-                                            .r = r,
-                                            .gram = at(out, full),
-                                            .diagonal = at(out, squares),
-                                            .moment = at(out, moments)},
-                                           scratch);
-                       });
+  const bool sparse = is_wide_sparse(rows) && full < 0;
+  const auto kernel = sparse ? kernels<T>().sparse_gram : kernels<T>().gram;
+  const Plan plan = sparse ? sparse_plan(rows, places.size, 6)
+                           : dense_plan(rows, places.size, expectation_scratch<T>(d, 0, full >= 0, false),
+                                        4 * columns + (full >= 0 ? columns * columns : 0));
+  const auto total = sum_over_rows<T>(context, rows.n_rows, plan, places.size,
+                                      [&](std::int64_t begin, std::int64_t end, double* out, T* scratch) {
+                                        kernel({.rows = &rows,
+                                                .begin = begin,
+                                                .end = end,
+                                                .c = c,
+                                                .r = r,
+                                                .gram = at(out, full),
+                                                .diagonal = at(out, squares),
+                                                .moment = at(out, moments)},
+                                               scratch);
+                                      });
   copy_lower(total, full, d, gram);
   copy_sums(total, squares, d, gram);
   copy_sums(total, moments, d, moment);
@@ -270,11 +321,14 @@ template <class T>
 void curvature_product(const Context& context, const Rows<T>& rows, const T* c, const double* v, double* out) {
   const std::int64_t d = rows.n_columns();
   const std::vector<T> v_t = converted<T>(v, d);
+  const bool sparse = is_wide_sparse(rows);
+  const auto kernel = sparse ? kernels<T>().sparse_product : kernels<T>().product;
+  const Plan plan = sparse
+                        ? sparse_plan(rows, d, 6)
+                        : dense_plan(rows, d, expectation_scratch<T>(d, 0, false, false), 4.0 * static_cast<double>(d));
   const auto total = sum_over_rows<T>(
-      context, rows.n_rows, d, d, expectation_scratch<T>(d, 0, false, false), 4.0 * static_cast<double>(d),
-      [&](std::int64_t begin, std::int64_t end, double* sums, T* scratch) {
-        kernels<T>().product({.rows = &rows, .begin = begin, .end = end, .c = c, .v = v_t.data(), .out = sums},
-                             scratch);
+      context, rows.n_rows, plan, d, [&](std::int64_t begin, std::int64_t end, double* sums, T* scratch) {
+        kernel({.rows = &rows, .begin = begin, .end = end, .c = c, .v = v_t.data(), .out = sums}, scratch);
       });
   std::copy_n(total.data(), d, out);
 }
@@ -290,29 +344,34 @@ void log_likelihood_gradient(const Context& context, const Rows<T>& rows, const 
   for (std::int64_t b = 0; b < blocks; ++b) {
     const std::int64_t count = std::min(kMostDraws, n_draws - b * kMostDraws);
     const double* first = z + b * kMostDraws * d;
-    matrices.emplace_back(d, count > kernels<T>().few_draws ? count : 0,
+    matrices.emplace_back(d, count > kernels<T>().few_draws && !is_wide_sparse(rows) ? count : 0,
                           [&](std::int64_t i, std::int64_t s) { return first[s * d + i]; });
   }
   const std::int64_t width = gradient != nullptr ? d + 1 : 1;  // sums of a draw: its value and gradient
-  const double operations = static_cast<double>(rows.n_rows) * static_cast<double>(n_draws) *
-                            (static_cast<double>((gradient != nullptr ? 4 : 2) * d) + 30);
-  const Chunks chunks = cut<T>(rows.n_rows, d, n_draws * width, operations);
-  const int threads = threads_for(context, operations);
-  Scratches<T> scratch(threads, draws_scratch<T>(d, std::min(n_draws, kMostDraws), gradient != nullptr));
+  const auto draws = static_cast<double>(n_draws);
+  const bool sparse = is_wide_sparse(rows);
+  const auto kernel = sparse ? kernels<T>().sparse_draws : kernels<T>().draws;
+  const Plan plan = sparse ? sparse_plan(rows, d, (gradient != nullptr ? 8 : 4) * draws)
+                           : dense_plan(rows, n_draws * width,
+                                        draws_scratch<T>(d, std::min(n_draws, kMostDraws), gradient != nullptr),
+                                        draws * (static_cast<double>((gradient != nullptr ? 4 : 2) * d) + 30));
+  const Chunks& chunks = plan.chunks;
+  const int threads = threads_for(context, plan.operations);
+  Scratches<T> scratch(threads, plan.scratch);
   std::vector<double> values(static_cast<std::size_t>(chunks.count * n_draws), 0.0);  // [chunks, S]
   std::vector<double> gradients(gradient != nullptr ? static_cast<std::size_t>(chunks.count * n_draws * d) : 0, 0.0);
   parallel_for(chunks.count * blocks, threads, [&](std::int64_t piece, int worker) {
     const std::int64_t chunk = piece / blocks, block = piece % blocks;
     const std::int64_t begin = chunk * chunks.rows, first = block * kMostDraws;
-    kernels<T>().draws({.rows = &rows,
-                        .begin = begin,
-                        .end = std::min(rows.n_rows, begin + chunks.rows),
-                        .z = z_t.data() + first * d,
-                        .z_matrix = matrices[static_cast<std::size_t>(block)].view(),
-                        .n_draws = std::min(kMostDraws, n_draws - first),
-                        .out = values.data() + chunk * n_draws + first,
-                        .gradient = gradient != nullptr ? gradients.data() + (chunk * n_draws + first) * d : nullptr},
-                       scratch.of(worker));
+    kernel({.rows = &rows,
+            .begin = begin,
+            .end = std::min(rows.n_rows, begin + chunks.rows),
+            .z = z_t.data() + first * d,
+            .z_matrix = matrices[static_cast<std::size_t>(block)].view(),
+            .n_draws = std::min(kMostDraws, n_draws - first),
+            .out = values.data() + chunk * n_draws + first,
+            .gradient = gradient != nullptr ? gradients.data() + (chunk * n_draws + first) * d : nullptr},
+           scratch.of(worker));
   });
   const auto add_up = [&](const std::vector<double>& partial, std::int64_t count, double* total) {
     std::fill_n(total, count, 0.0);

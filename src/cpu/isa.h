@@ -84,6 +84,11 @@ struct RowKernels {
   void (*gram)(const GramChunk<T>&, T* scratch);
   void (*product)(const ProductChunk<T>&, T* scratch);
   void (*draws)(const DrawsChunk<T>&, T* scratch);
+  // The same for compressed sparse rows without a dense tile; no factor, gram or factor product.
+  void (*sparse_expectation)(const ExpectationChunk<T>&, T* scratch);
+  void (*sparse_gram)(const GramChunk<T>&, T* scratch);
+  void (*sparse_product)(const ProductChunk<T>&, T* scratch);
+  void (*sparse_draws)(const DrawsChunk<T>&, T* scratch);
 };
 
 struct IsaTable {
@@ -95,19 +100,21 @@ struct IsaTable {
 };
 
 inline constexpr std::int64_t kMostTileRows = 288;
+// Sparse rows of up to so many columns are scattered into a dense tile.
+inline constexpr std::int64_t kScatteredColumns = 2048;
 inline constexpr std::int64_t kRowArrays = 24;  // per-row arrays beside a tile, at most
 
-// Elements from one row of a tile to the next: room for one column more, whole vectors, and no power of two that would
-// put the same column of every row into the same few lines of a cache.
-VELBO_HD std::int64_t padded_columns(std::int64_t d) {
-  const std::int64_t whole = (d + 16) / 16 * 16;
-  return whole % 256 == 0 ? whole + 16 : whole;
-}
+// Elements from one row of a tile to the next: room for one column more, in whole vectors, and half a cache line beside
+// the lines, so that the same column of neighbouring rows lies in different banks and sets of a cache.
+VELBO_HD std::int64_t padded_columns(std::int64_t d) { return (d + 16) / 16 * 16 + 8; }
 
-// A tile takes about 24 KiB: it stays in a first-level cache of 32.
+// Elements of scratch of the sparse kernels.
+inline constexpr std::int64_t kSparseScratch = kMostTileRows * (kRowArrays + 8);
+
+// A tile takes up to 28 KiB: it stays in a first-level cache of 32.
 template <class T>
 VELBO_HD std::int64_t tile_rows(std::int64_t d) {
-  const std::int64_t fit = 24576 / (static_cast<std::int64_t>(sizeof(T)) * padded_columns(d)) / 48 * 48;
+  const std::int64_t fit = 28672 / (static_cast<std::int64_t>(sizeof(T)) * padded_columns(d)) / 48 * 48;
   return fit < 48 ? 48 : fit > kMostTileRows ? kMostTileRows : fit;
 }
 

@@ -88,7 +88,7 @@ void draws(const DrawsChunk<T>& chunk, T* scratch) {
   };
   std::int64_t unflushed = 0;
   while (walk.load_tile()) {
-    walk.load_columns();
+    load_columns(walk);
     if (few) {
       few_predictors(chunk, walk, packed, drawn);
       for (std::int64_t s = 0; s < chunk.n_draws; ++s)

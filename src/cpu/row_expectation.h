@@ -3,6 +3,7 @@
 #pragma once
 #include "cpu/isa.h"
 #include "cpu/row_draws.h"
+#include "cpu/row_normals.h"
 #include "cpu/row_terms.h"
 #include "cpu/row_tile.h"
 
@@ -71,7 +72,7 @@ struct FactorProduct {
   const T* row[kMostTileRows];
 };
 
-// m = X mean and s += |factor' x|^2; projections (X [mean, factor]) are kept where not null.
+// m = X mean and s += |factor' x|^2; the projections X [mean, factor] are kept where not null.
 template <class T>
 void factor_predictors(const TileWalk<T>& walk, const PackedMatrix<T>& factor, T* squares, T* projections) {
   constexpr int n = Lanes<T>::count;
@@ -139,7 +140,7 @@ void expectation(const ExpectationChunk<T>& chunk, T* scratch) {
     unflushed = 0;
   };
   while (walk.load_tile()) {
-    walk.load_columns();
+    load_columns(walk);
     const auto between = [&](std::int64_t r) {
       if (!with_factor) walk.prefetch(r, n);
     };
@@ -151,15 +152,7 @@ void expectation(const ExpectationChunk<T>& chunk, T* scratch) {
     }
     if (with_factor) factor_predictors(walk, chunk.factor, squares, product.projections);
     for (std::int64_t r = 0; r < walk.used; ++r) a.m[r] += a.offset[r];
-    const RowTerms<T> terms{walk.used, a.y, a.trials, a.weights, a.m, a.s, a.value, a.rho, a.c};
-    if (chunk.rule.n_draws == 0) {
-      expected_terms(walk.rows.likelihood, terms);
-    } else {
-      drawn_terms(walk.rows.likelihood, terms, walk.tile, chunk.rule.n_draws, noise + 4 * walk.tile, noise,
-                  [&](std::int64_t group, T* eps) {
-                    row_normals(chunk.rule, group, walk.rows.index, walk.begin, walk.n, walk.used, walk.tile, eps);
-                  });
-    }
+    row_expectations(walk, chunk.rule, noise);
     add_values(a.value, walk.used, chunk.value);
     if (chunk.curvature_rows != nullptr)
       for (std::int64_t r = 0; r < walk.n; ++r) chunk.curvature_rows[walk.begin + r] = a.c[r];

@@ -5,9 +5,10 @@
 #include "cpu/isa.h"
 #include "cpu/row_draws.h"
 #include "cpu/row_expectation.h"
+#include "cpu/row_normals.h"
+#include "cpu/row_sparse.h"
 #include "cpu/row_terms.h"
 #include "cpu/row_tile.h"
-#include "math/normal.h"
 
 #define VELBO_JOIN_(a, b) a##b
 #define VELBO_JOIN(a, b) VELBO_JOIN_(a, b)
@@ -90,22 +91,17 @@ void product(const ProductChunk<T>& chunk, T* scratch) {
   if (intercept) chunk.out[walk.d - 1] += ones;
 }
 
-void normals(std::uint64_t key, std::uint32_t step, std::uint32_t draw, std::uint64_t first_block,
-             std::int64_t n_blocks, float* out) {
-  for (std::int64_t b = 0; b < n_blocks; ++b) {
-    float four[4];
-    four_normals(words_at(key, step, draw, first_block + static_cast<std::uint64_t>(b)), four);
-    for (int k = 0; k < 4; ++k) out[4 * b + k] = four[k];
-  }
-}
-
 template <class T>
 constexpr RowKernels<T> kernels{.lanes = Lanes<T>::count,
                                 .few_draws = kFewDraws<T>,
                                 .expectation = expectation<T>,
                                 .gram = gram<T>,
                                 .product = product<T>,
-                                .draws = draws<T>};
+                                .draws = draws<T>,
+                                .sparse_expectation = sparse_expectation<T>,
+                                .sparse_gram = sparse_gram<T>,
+                                .sparse_product = sparse_product<T>,
+                                .sparse_draws = sparse_draws<T>};
 
 }  // namespace
 

@@ -33,17 +33,20 @@ inline __attribute__((always_inline)) void multiply_block(const T* const* row, c
     for (int k = 0; k < kRowBlock; ++k)
       for (int v = 0; v < V; ++v) sum[0][k][v] = load(start + v * n);
   }
-  const T *r0 = row[0], *r1 = row[1], *r2 = row[2], *r3 = row[3], *r4 = row[4], *r5 = row[5];
+  const T* x[kRowBlock];
+  VELBO_UNROLL
+  for (int k = 0; k < kRowBlock; ++k) x[k] = row[k];
   std::int64_t i = first;
   const auto step = [&](std::int64_t at, Vector<T>(&into)[kRowBlock][V]) __attribute__((always_inline)) {
     Vector<T> b[V];
     VELBO_UNROLL
     for (int v = 0; v < V; ++v) b[v] = load(w + (at * V + v) * n);
-    const Vector<T> a[kRowBlock] = {broadcast(r0[at]), broadcast(r1[at]), broadcast(r2[at]),
-                                    broadcast(r3[at]), broadcast(r4[at]), broadcast(r5[at])};
     VELBO_UNROLL
-    for (int k = 0; k < kRowBlock; ++k) VELBO_UNROLL
-    for (int v = 0; v < V; ++v) into[k][v] += a[k] * b[v];
+    for (int k = 0; k < kRowBlock; ++k) {
+      const Vector<T> a = broadcast(x[k][at]);  // used at once: not all six fit beside the sums
+      VELBO_UNROLL
+      for (int v = 0; v < V; ++v) into[k][v] += a * b[v];
+    }
   };
   if constexpr (chains == 2) {
     for (; i + 1 < d; i += 2) {

@@ -5,7 +5,6 @@
 #include "cpu/isa.h"
 #include "cpu/lanes.h"
 #include "math/expectations.h"
-#include "math/normal.h"
 
 // The arrays of a tile do not overlap, but for inputs among themselves; there are too many for the compiler to check.
 #if defined(__clang__)
@@ -40,25 +39,28 @@ VELBO_HD T root(T x) {
   }
 }
 
-// Expectations are taken at -|m|, where softplus and sigmoid are small and exact, and mirrored:
-// softplus(m) = softplus(-m) + m.
+// a with the sign of b; a is not negative.
+template <class T>
+VELBO_HD T copy_sign(T a, T b) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return __builtin_copysignf(a, b);
+  } else {
+    return __builtin_copysign(a, b);
+  }
+}
+
+// Expectations are taken at -|m|, where softplus and sigmoid are small and exact, and mirrored: softplus(m) =
+// softplus(-m) + m.  What is left at m < 0 is y m, at m > 0 it is -(trials - y) m, without cancellation.
 template <LogisticRule R, class T>
 void bernoulli_rows(const RowTerms<T>& t) {
   VELBO_ROWS_INDEPENDENT
   for (std::int64_t r = 0; r < t.used; ++r) {
-    const T m = t.m[r];
-    const T a = abs_of(m);
-    const Logistic<T> e = logistic_expectation_by<R>(-a, root(t.s[r]));
-    const bool positive = m > T(0);
-    const T plus = e.softplus + max_of(m, T(0));    // E softplus(eta)
-    const T minus = e.softplus + max_of(-m, T(0));  // E softplus(-eta)
-    const T other = T(1) - e.sigmoid;
-    const T upper = positive ? other : e.sigmoid;  // E sigmoid(eta)
-    const T lower = positive ? e.sigmoid : other;  // E sigmoid(-eta)
-    const T success = t.y[r], failure = t.trials[r] - success, w = t.weights[r];
-    t.value[r] = -w * (success * minus + failure * plus);
-    t.rho[r] = w * (success * lower - failure * upper);
-    t.c[r] = w * t.trials[r] * e.slope;
+    const T m = t.m[r], y = t.y[r], trials = t.trials[r], w = t.weights[r];
+    const Logistic<T> e = logistic_expectation_by<R>(-abs_of(m), root(t.s[r]));
+    const T surprise = m > T(0) ? y - trials : y;
+    t.value[r] = w * (surprise * m - trials * e.softplus);
+    t.rho[r] = w * (surprise + copy_sign(trials * e.sigmoid, m));
+    t.c[r] = w * trials * e.slope;
   }
 }
 
@@ -101,13 +103,10 @@ void expected_terms(RowLikelihood likelihood, const RowTerms<T>& t) {
 template <RowLikelihood L, class T>
 VELBO_HD void row_at(T eta, T y, T trials, T weight, T& value, T& rho) {
   if constexpr (L == RowLikelihood::bernoulli) {
-    const Logistic<T> e = logistic(-abs_of(eta));  // small and exact; mirrored, as in bernoulli_rows()
-    const T other = T(1) - e.sigmoid;
-    const T upper = eta > T(0) ? other : e.sigmoid;
-    const T lower = eta > T(0) ? e.sigmoid : other;
-    const T failure = trials - y;
-    value = -weight * (y * (e.softplus + max_of(-eta, T(0))) + failure * (e.softplus + max_of(eta, T(0))));
-    rho = weight * (y * lower - failure * upper);
+    const LogisticTail<T> e = logistic_tail(abs_of(eta));  // mirrored, as in bernoulli_rows()
+    const T surprise = eta > T(0) ? y - trials : y;
+    value = weight * (surprise * eta - trials * e.softplus);
+    rho = weight * (surprise + copy_sign(trials * e.sigmoid, eta));
   } else if constexpr (L == RowLikelihood::poisson) {
     const T rate = exp_any(eta);
     value = weight * (y * eta - rate);
@@ -187,21 +186,6 @@ void drawn_terms(RowLikelihood likelihood, const RowTerms<T>& t, std::int64_t ti
     t.rho[r] *= share;
     t.c[r] = sd[r] > T(0) ? t.c[r] * share / sd[r] : T(0);
   }
-}
-
-// Draws 4 group + k of rows begin .. begin + n into eps[k * tile + r]; 0 up to `used`.
-template <class T>
-void row_normals(const PredictorRule& rule, std::int64_t group, const std::int64_t* index, std::int64_t begin,
-                 std::int64_t n, std::int64_t used, std::int64_t tile, T* __restrict eps) {
-  for (std::int64_t r = 0; r < n; ++r) {
-    const std::int64_t row = index != nullptr ? index[begin + r] : begin + r;
-    float four[4];
-    four_normals(
-        words_at(rule.key.value, rule.step, static_cast<std::uint32_t>(group), static_cast<std::uint64_t>(row)), four);
-    for (int k = 0; k < 4; ++k) eps[k * tile + r] = static_cast<T>(four[k]);
-  }
-  for (int k = 0; k < 4; ++k)
-    for (std::int64_t r = n; r < used; ++r) eps[k * tile + r] = 0;
 }
 
 // sums[0] += the values, sums[1] += their absolute values, in double and in a fixed order.

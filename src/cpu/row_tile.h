@@ -54,6 +54,19 @@ void fill_column(const T* source, const std::int64_t* index, std::int64_t begin,
   for (std::int64_t r = n; r < used; ++r) out[r] = rest;
 }
 
+// y, trials, weight times scale and offset of a walk's rows.
+template <class Walk>
+void load_columns(const Walk& walk) {
+  const auto& rows = walk.rows;
+  const auto& a = walk.arrays;
+  using T = decltype(+a.y[0]);
+  fill_column(rows.y, rows.index, walk.begin, walk.n, walk.used, T(0), T(0), a.y);
+  fill_column(rows.trials, rows.index, walk.begin, walk.n, walk.used, T(1), T(1), a.trials);
+  fill_column(rows.weights, rows.index, walk.begin, walk.n, walk.used, T(1), T(0), a.weights);
+  fill_column(rows.offset, rows.index, walk.begin, walk.n, walk.used, T(0), T(0), a.offset);
+  for (std::int64_t r = 0; r < walk.used; ++r) a.weights[r] *= rows.scale;
+}
+
 template <class T>
 struct TileWalk {
   // may_read_in_place: the caller's products take rows as they are stored, without the intercept's column.
@@ -108,24 +121,23 @@ struct TileWalk {
     return true;
   }
 
-  void load_columns() {
-    fill_column(rows.y, rows.index, begin, n, used, T(0), T(0), arrays.y);
-    fill_column(rows.trials, rows.index, begin, n, used, T(1), T(1), arrays.trials);
-    fill_column(rows.weights, rows.index, begin, n, used, T(1), T(0), arrays.weights);
-    fill_column(rows.offset, rows.index, begin, n, used, T(0), T(0), arrays.offset);
-    for (std::int64_t r = 0; r < used; ++r) arrays.weights[r] *= rows.scale;
-  }
-
   std::int64_t stored(std::int64_t i) const { return rows.index != nullptr ? rows.index[i] : i; }
 
   // Asks for `count` rows of the next tile from row r of it on, so that they come while this one is worked on.
   void prefetch(std::int64_t r, std::int64_t count) const {
     if (rows.row_start != nullptr) return;
-    const std::int64_t bytes = (rows.element == Element::float32 ? 4 : 8);
+    const std::int64_t from = next + r, to = from + count < end ? from + count : end;
+    const std::int64_t size = rows.element == Element::float32 ? 4 : 8;
     const char* base = static_cast<const char*>(rows.x);
-    for (std::int64_t i = next + r; i < next + r + count && i < end; ++i) {
-      const char* first = base + stored(i) * rows.stride * bytes;
-      for (std::int64_t b = 0; b < rows.n_features * bytes; b += 64) __builtin_prefetch(first + b, 0, 2);
+    const std::int64_t row_bytes = rows.n_features * size, step = rows.stride * size;
+    if (rows.index == nullptr && step <= row_bytes + 64) {  // all of it
+      for (const char* p = base + from * step; p < base + to * step; p += 64) __builtin_prefetch(p, 0, 3);
+      return;
+    }
+    for (std::int64_t i = from; i < to; ++i) {
+      const char* first = base + stored(i) * step;
+      for (std::int64_t b = 0; b < row_bytes; b += 64) __builtin_prefetch(first + b, 0, 3);
+      __builtin_prefetch(first + row_bytes - 1, 0, 3);
     }
   }
 
@@ -139,31 +151,33 @@ struct TileWalk {
     }
   }
 
-  // Columns past D stay zero from the start.
+  // Columns past D stay zero from the start.  Locals, because a store of a vector may alias anything.
   template <class E>
   void convert_rows(const E* base) {
     constexpr int lanes = Lanes<T>::count;
-    for (std::int64_t r = 0; r < n; ++r) {
-      const E* __restrict from = base + stored(begin + r) * rows.stride;
-      T* __restrict to = x + r * padded;
+    const std::int64_t count = rows.n_features, stride = rows.stride, to_stride = padded, n_rows = n;
+    const T *high = centre_high, *low = centre_low;
+    const double* centre = rows.centre;
+    const bool intercept = rows.intercept;
+    T* __restrict to = x;
+    for (std::int64_t r = 0; r < n_rows; ++r, to += to_stride) {
+      const E* __restrict from = base + stored(begin + r) * stride;
       std::int64_t j = 0;
       if constexpr (sizeof(E) == sizeof(T)) {
         // A centre in two parts keeps the digits that one T has not: x - high is exact where x is near it.
-        if (rows.centre != nullptr) {
-          for (; j + lanes <= rows.n_features; j += lanes)
-            store(to + j, (load(from + j) - load(centre_high + j)) - load(centre_low + j));
-          for (; j < rows.n_features; ++j) to[j] = (from[j] - centre_high[j]) - centre_low[j];
+        if (centre != nullptr) {
+          for (; j + lanes <= count; j += lanes) store(to + j, (load(from + j) - load(high + j)) - load(low + j));
+          for (; j < count; ++j) to[j] = (from[j] - high[j]) - low[j];
         } else {
-          for (; j + lanes <= rows.n_features; j += lanes) store(to + j, load(from + j));
-          for (; j < rows.n_features; ++j) to[j] = from[j];
+          for (; j + lanes <= count; j += lanes) store(to + j, load(from + j));
+          for (; j < count; ++j) to[j] = from[j];
         }
-      } else if (rows.centre != nullptr) {
-        const double* __restrict centre = rows.centre;
-        for (; j < rows.n_features; ++j) to[j] = static_cast<T>(static_cast<double>(from[j]) - centre[j]);
+      } else if (centre != nullptr) {
+        for (; j < count; ++j) to[j] = static_cast<T>(static_cast<double>(from[j]) - centre[j]);
       } else {
-        for (; j < rows.n_features; ++j) to[j] = static_cast<T>(from[j]);
+        for (; j < count; ++j) to[j] = static_cast<T>(from[j]);
       }
-      if (rows.intercept) to[rows.n_features] = 1;
+      if (intercept) to[count] = 1;
     }
   }
 

@@ -1,0 +1,148 @@
+// Wide sparse rows (100,000 columns), whose loops are those of their entries, against plain loops over the entries.
+#include "cpu/ops_problem.h"
+
+namespace velbo::internal {
+namespace {
+
+TYPED_TEST_SUITE(OpsTest, Scalars);
+
+constexpr std::int64_t kWide = 100000;
+
+// Stored rows of up to 12 entries, none in some; columns 0 and kWide - 1 are met.
+template <class T>
+struct WideProblem {
+  explicit WideProblem(bool intercept, bool index) {
+    std::vector<double> noise(5000);
+    standard_normals(make_key(9, Purpose::test), 0, 0, 0, std::span<double>(noise));
+    auto next = noise.begin();
+    row_start.push_back(0);
+    for (std::int64_t i = 0; i < kStored; ++i) {
+      for (std::int64_t k = 0; k < i % 13; ++k) {
+        column.push_back(static_cast<std::int32_t>(k == 0 ? 0 : k == 11 ? kWide - 1 : 37 * i % 8191 + 8192 * k));
+        value.push_back(*next++);
+      }
+      row_start.push_back(static_cast<std::int64_t>(column.size()));
+      const double a = *next++;
+      y.push_back(static_cast<T>(a > 0 ? 2 : 1));
+      trials.push_back(static_cast<T>(2 + i % 2));
+      weights.push_back(static_cast<T>(0.5 + std::abs(a)));
+      offset.push_back(static_cast<T>(0.2 * a));
+    }
+    const std::int64_t d = kWide + (intercept ? 1 : 0);
+    for (std::int64_t j = 0; j < d; ++j) {
+      mean.push_back(0.3 * std::sin(static_cast<double>(j)));
+      sd.push_back(0.1 + 0.1 * std::cos(static_cast<double>(j)));
+    }
+    for (std::int64_t i = 0; i < 450; ++i) indices.push_back(i * 7 % kStored);
+    rows.row_start = row_start.data();
+    rows.column = column.data();
+    rows.value = value.data();
+    rows.intercept = intercept;
+    rows.y = y.data();
+    rows.trials = trials.data();
+    rows.weights = weights.data();
+    rows.offset = offset.data();
+    rows.scale = T(2);
+    rows.index = index ? indices.data() : nullptr;
+    rows.n_rows = index ? 450 : kStored;
+    rows.n_features = kWide;
+  }
+  // use(column, value) of row n.
+  template <class Use>
+  void entries(std::int64_t n, const Use& use) const {
+    const auto i = stored(n);
+    for (auto k = row_start[i]; k < row_start[i + 1]; ++k)
+      use(static_cast<std::size_t>(column[static_cast<std::size_t>(k)]), value[static_cast<std::size_t>(k)]);
+    if (rows.intercept) use(static_cast<std::size_t>(kWide), 1.0);
+  }
+  [[nodiscard]] std::size_t stored(std::int64_t n) const {
+    return static_cast<std::size_t>(rows.index != nullptr ? rows.index[n] : n);
+  }
+
+  static constexpr std::int64_t kStored = 330;
+  std::vector<std::int64_t> row_start, indices;
+  std::vector<std::int32_t> column;
+  std::vector<double> value, mean, sd;
+  std::vector<T> y, trials, weights, offset;
+  Rows<T> rows;
+};
+
+using Sums = std::vector<long double>;
+
+void expect_near(const std::vector<double>& got, const Sums& expected, double near, const char* what) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i], static_cast<double>(expected[i]), near) << what << " " << i;
+}
+
+TYPED_TEST(OpsTest, WideSparseRowsEqualPlainSums) {
+  using T = TypeParam;
+  for (const bool intercept : {false, true})
+    for (const bool index : {false, true}) {
+      const WideProblem<T> p(intercept, index);
+      const auto d = static_cast<std::size_t>(p.rows.n_columns());
+      const auto n_rows = static_cast<std::size_t>(p.rows.n_rows);
+      const double near = 10 * tolerance<T>(p.rows.n_rows, 10);
+      std::vector<T> c(n_rows), r(n_rows);
+      for (std::size_t n = 0; n < n_rows; ++n) {
+        c[n] = static_cast<T>(0.25 * static_cast<double>(1 + n % 5));
+        r[n] = static_cast<T>(0.5 * static_cast<double>(n % 3) - 0.4);
+      }
+      long double value = 0, at_mean = 0;
+      Sums gradient(d), diagonal(d), rows_c, gram(d), moment(d), product(d), at_mean_gradient(d);
+      for (std::int64_t n = 0; n < p.rows.n_rows; ++n) {
+        const std::size_t i = p.stored(n), row = static_cast<std::size_t>(n);
+        long double eta = 0, variance = 0;
+        p.entries(n, [&](std::size_t j, double x) {
+          eta += x * p.mean[j];
+          variance += x * p.sd[j] * x * p.sd[j];
+        });
+        const long double m = eta + static_cast<long double>(p.offset[i]);
+        const double w = 2.0 * static_cast<double>(p.weights[i]);
+        const double y = static_cast<double>(p.y[i]), trials = static_cast<double>(p.trials[i]);
+        const RowAnswer e = expected_row(RowLikelihood::bernoulli, y, trials, static_cast<double>(m),
+                                         static_cast<double>(std::sqrt(variance)));
+        const RowAnswer one = row_at(RowLikelihood::bernoulli, y, trials, m);
+        value += w * e.value;
+        at_mean += w * one.value;
+        rows_c.push_back(w * e.c);
+        p.entries(n, [&](std::size_t j, double x) {
+          gradient[j] += w * e.rho * x;
+          diagonal[j] += w * e.c * x * x;
+          at_mean_gradient[j] += w * one.rho * x;
+          gram[j] += static_cast<long double>(c[row]) * x * x;
+          moment[j] += static_cast<long double>(r[row]) * x;
+          product[j] += static_cast<long double>(c[row]) * eta * x;
+        });
+      }
+      std::vector<double> got(d), other(d);
+      const Context context({}, 2);
+      const auto& ops = this->ops(context);
+      std::vector<T> curvature_rows(n_rows);
+      RowSums<T> sums{.gradient = got.data(), .diagonal = other.data(), .curvature_rows = curvature_rows.data()};
+      ops.expected_log_likelihood(context, p.rows, p.mean.data(), {.sd = p.sd.data()}, {}, sums);
+      EXPECT_NEAR(sums.value, static_cast<double>(value), near);
+      expect_near(got, gradient, near, "gradient");
+      expect_near(other, diagonal, near, "diagonal");
+      expect_near(std::vector<double>(curvature_rows.begin(), curvature_rows.end()), rows_c, 1e-4, "curvature");
+      ops.weighted_gram(context, p.rows, c.data(), r.data(), true, got.data(), other.data());
+      expect_near(got, gram, near, "gram");
+      expect_near(other, moment, near, "moment");
+      ops.curvature_product(context, p.rows, c.data(), p.mean.data(), got.data());
+      expect_near(got, product, near, "product");
+      std::vector<double> z(2 * d);
+      std::copy(p.mean.begin(), p.mean.end(), z.begin() + static_cast<std::ptrdiff_t>(d));
+      double out[2], alone[2];
+      std::vector<double> gradients(2 * d);
+      ops.log_likelihood(context, p.rows, z.data(), 2, alone);
+      ops.log_likelihood_gradient(context, p.rows, z.data(), 2, out, gradients.data());
+      EXPECT_NEAR(out[1], static_cast<double>(at_mean), near);
+      EXPECT_EQ(out[1], alone[1]);
+      EXPECT_EQ(out[0], alone[0]);
+      expect_near({gradients.begin() + static_cast<std::ptrdiff_t>(d), gradients.end()}, at_mean_gradient, near,
+                  "gradient of a draw");
+    }
+}
+
+}  // namespace
+}  // namespace velbo::internal
