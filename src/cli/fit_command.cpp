@@ -114,6 +114,7 @@ int run(const FitArguments& arguments) {
   FitArguments a = arguments;
   check(a);
   require_writable(a.out);  // before the work, not after it
+  require_writable(a.fit.checkpoint);
   std::unique_ptr<Output> json;
   if (!a.json.empty()) json = std::make_unique<Output>(a.json);
   if (!a.init.empty()) a.fit.init = Posterior::load(a.init);

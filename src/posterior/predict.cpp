@@ -26,17 +26,26 @@ std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 class LinearMap {
  public:
   explicit LinearMap(const PosteriorState& state)
-      : state_(state), n_(state.recipe.n_coefficients()), projected_(size(n_)) {}
+      : state_(state), n_(state.recipe.n_coefficients()), projected_(size(state.recipe.n_latents())) {}
 
   // x: all coefficients' columns, the intercept's among them.
   LinearPredictor apply(const double* x) {
     LinearPredictor out;
     for (std::int64_t i = 0; i < n_; ++i) out.mean += x[i] * state_.mean[size(i)];
     double variance = 0;
-    if (state_.family.kind() == FamilyKind::mean_field) {
+    if (state_.family.kind() != FamilyKind::full_rank) {  // sds, and for low rank the loadings behind each
+      const std::int64_t rank = state_.family.rank(), width = 1 + rank;
+      std::fill(projected_.begin(), projected_.end(), 0.0);
       for (std::int64_t i = 0; i < n_; ++i) {
-        const double term = x[i] * state_.scale[size(i)];
+        const double* row = state_.scale.data() + i * width;
+        const double term = x[i] * row[0];
         variance += term * term;
+        for (std::int64_t r = 0; r < rank; ++r) projected_[size(r)] += x[i] * row[1 + r];
+      }
+      for (std::int64_t r = 0; r < rank; ++r) variance += projected_[size(r)] * projected_[size(r)];
+      if (rank > 0 && state_.recipe.n_latents() > n_) {
+        const double* row = state_.scale.data() + n_ * width + 1;  // of log sigma
+        out.covariance = std::inner_product(row, row + rank, projected_.begin(), 0.0);
       }
     } else {
       const std::int64_t d = state_.recipe.n_latents();
@@ -48,7 +57,7 @@ class LinearMap {
       for (const double value : projected_) variance += value * value;
       if (d > n_) {
         const double* row = state_.scale.data() + n_ * d;  // of log sigma
-        out.covariance = std::inner_product(projected_.begin(), projected_.end(), row, 0.0);
+        out.covariance = std::inner_product(projected_.begin(), projected_.begin() + n_, row, 0.0);
       }
     }
     out.sd = std::sqrt(variance);
@@ -58,7 +67,7 @@ class LinearMap {
  private:
   const PosteriorState& state_;
   std::int64_t n_;
-  std::vector<double> projected_;  // L' x
+  std::vector<double> projected_;  // L' x, or B' x
 };
 
 RowPredictor make_row_predictor(const PosteriorState& state, const PredictOptions& options) {
