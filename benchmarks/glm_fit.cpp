@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "velbo/velbo.h"
@@ -11,22 +12,31 @@
 namespace velbo {
 namespace {
 
-Glm simulate(std::int64_t n, std::int64_t d) {
-  std::vector<double> x(static_cast<std::size_t>(n * d)), u(static_cast<std::size_t>(n)), y(u.size());
-  standard_normals(make_key(1, Purpose::test), 0, 0, 0, std::span<double>(x));
-  standard_normals(make_key(2, Purpose::test), 0, 0, 0, std::span<double>(u));
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    double eta = -0.5;
-    for (std::size_t j = 0; j < static_cast<std::size_t>(d); ++j)
-      eta += (j % 2 == 0 ? 1.4 : -1.4) / std::sqrt(static_cast<double>(d)) * x[i * static_cast<std::size_t>(d) + j];
-    const double p = 0.5 * std::erfc(-u[i] / std::sqrt(2.0));
-    y[i] = eta + std::log(p / (1 - p)) > 0 ? 1 : 0;
+// Float rows that the model borrows: a fit reads them in place, nothing is copied.
+struct Simulated {
+  Simulated(std::int64_t n, std::int64_t d) : x(static_cast<std::size_t>(n * d)), y(static_cast<std::size_t>(n)) {
+    standard_normals(make_key(1, Purpose::test), 0, 0, 0, std::span<float>(x));
+    std::vector<double> u(y.size());
+    standard_normals(make_key(2, Purpose::test), 0, 0, 0, std::span<double>(u));
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      double eta = -0.5;
+      for (std::size_t j = 0; j < static_cast<std::size_t>(d); ++j)
+        eta += (j % 2 == 0 ? 1.4 : -1.4) / std::sqrt(static_cast<double>(d)) *
+               static_cast<double>(x[i * static_cast<std::size_t>(d) + j]);
+      const double p = 0.5 * std::erfc(-u[i] / std::sqrt(2.0));
+      y[i] = eta + std::log(p / (1 - p)) > 0 ? 1 : 0;
+    }
+    const MatrixView<const float> rows{x.data(), n, d, d};
+    model.emplace(Likelihood::bernoulli, GlmArrays{.x = FeatureMatrix::borrow(rows), .y = y});
   }
-  return Glm(Likelihood::bernoulli, {.x = {x.data(), n, d, d}, .y = y});
-}
+  std::vector<float> x;
+  std::vector<double> y;
+  std::optional<Glm> model;
+};
 
 void fit_logistic(benchmark::State& state) {
-  const Glm model = simulate(state.range(0), state.range(1));
+  const Simulated data(state.range(0), state.range(1));
+  const Glm& model = *data.model;
   const Fit precise = fit(model, {.tolerance = 1e-6, .scalar = Scalar::float64, .diagnostic_draws = 100});
   double off = 0, seconds_fit = 0, passes = 0;
   const FitOptions options{.threads = static_cast<int>(state.range(2))};
