@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "data/text.h"
 #include "io/safetensors.h"
@@ -156,7 +157,8 @@ std::vector<Tensor> tensors_of(const Reader& file, const nlohmann::ordered_json&
     if (product * sizeof(double) != place.end - place.begin) file.fail(what + " whose shape does not fit its data");
     places.push_back(std::move(place));
   }
-  std::ranges::sort(places, {}, &Place::begin);
+  // Arrays without elements begin where the next one does, and come first.
+  std::ranges::sort(places, {}, [](const Place& place) { return std::pair(place.begin, place.end); });
   std::vector<Tensor> out;
   std::uint64_t end = 0;
   for (Place& place : places) {

@@ -132,7 +132,11 @@ template <class T>
 void RowOracle<T>::need_curvature_rows(const GaussianPoint& point) {
   const bool there = curvature_rows_.size() > 0 && curvature_point_.mean == point.mean &&
                      curvature_point_.factor.cols() == point.factor.cols() && curvature_point_.factor == point.factor;
-  if (!there) static_cast<void>(evaluate(point, false));
+  if (there) return;
+  // Only after a step back or a resume; not counted, so that a resumed fit counts as an uninterrupted one.
+  const std::int64_t before = rows_read_;
+  static_cast<void>(evaluate(point, false));
+  rows_read_ = before;
 }
 
 template <class T>

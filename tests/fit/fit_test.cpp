@@ -128,7 +128,7 @@ TEST(FitOptions, AreChecked) {
   };
   EXPECT_EQ(error({.tolerance = 0}),
             "argument| tolerance is 0, expected a positive number of posterior standard deviations");
-  EXPECT_EQ(error({.max_steps = 0}), "argument| max_steps is 0, expected 1 or more");
+  EXPECT_EQ(error({.max_steps = -1}), "argument| max_steps is -1, expected 1 or more (0: chosen)");
   EXPECT_EQ(error({.max_seconds = -1}), "argument| max_seconds is -1, expected a positive number");
   EXPECT_EQ(error({.threads = -2}), "argument| threads is -2, expected 0 (all) or a positive number");
   EXPECT_EQ(error({.device = Device{DeviceKind::cuda, 7}}).substr(0, 7), "device|");

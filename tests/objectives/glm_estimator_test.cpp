@@ -71,7 +71,10 @@ TEST_P(Estimators, BatchesAddUpToAllRows) {
     sum.mean += share * part.mean;
     sum.factor += share * part.factor;
   }
-  EXPECT_LT(difference(sum, whole), 1e-12 * (1 + largest(whole)));
+  // Logistic rows are integrated by the cheapest rule that is accurate for their tile, to 1e-11: a row may meet two.
+  const bool logistic = GetParam().settings.estimator == Estimator::quadrature &&
+                        (model_.likelihood() == Likelihood::bernoulli || model_.likelihood() == Likelihood::binomial);
+  EXPECT_LT(difference(sum, whole), (logistic ? 1e-11 : 1e-12) * (1 + largest(whole)));
   EXPECT_NEAR(sum.value, whole.value, 1e-12 * (1 + std::abs(whole.value)));
   EXPECT_EQ(estimator_->rows_read(), 2 * model_.n_rows());
 }

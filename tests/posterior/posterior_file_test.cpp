@@ -11,6 +11,7 @@
 #include <set>
 
 #include "formula/design.h"
+#include "io/safetensors.h"
 #include "posterior/make_posterior.h"
 #include "support/errors.h"
 #include "support/scratch.h"
@@ -245,6 +246,17 @@ TEST(PosteriorFileErrors, NameThePath) {
   if (::access("/dev/full", W_OK) == 0) {
     EXPECT_EQ(error_of([&] { q.save("/dev/full"); }), "io| /dev/full: writing failed: No space left on device");
   }
+}
+
+// Arrays without elements, as states of engines have, leave the checksum right.
+TEST(Safetensors, EmptyArraysKeepTheChecksum) {
+  const test::ScratchFolder folder;
+  const internal::Safetensors content{{{"format", "test"}}, {{"z", {2}, {1, 2}}, {"none", {0, 3}, {}}, {"a", {1}, {3}}, {"last", {0}, {}}}};
+  internal::write_safetensors(folder.file("f"), content);
+  const internal::Safetensors back = internal::read_safetensors(folder.file("f"));
+  ASSERT_EQ(back.tensors.size(), 4U);
+  EXPECT_EQ(back.tensors[1].shape, (std::vector<std::int64_t>{0, 3}));
+  EXPECT_EQ(back.tensors[2].values, std::vector<double>{3});
 }
 
 }  // namespace
