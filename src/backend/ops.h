@@ -23,7 +23,8 @@ enum class RowLikelihood : std::int32_t {
 // B = n_rows rows of data, read where they are.  D = n_columns: the features' columns and, last, the intercept's column of
 // ones, which is not stored.  The predictor's columns are x minus centre.
 //
-// Dense rows of either element type are converted as they are read; so are the rows of a compressed sparse matrix.
+// Dense rows of either element type are converted as they are read; so are the rows of a compressed sparse matrix,
+// whose columns are distinct within a row.
 template <class T>
 struct Rows {
   const void* x = nullptr;            // dense: element (i, j) is x[i * stride + j], of type `element`
@@ -59,7 +60,7 @@ struct PredictorScale {
 struct PredictorRule {
   // 0: by quadrature, or in closed form.  Else as the mean over this many draws m_n + s_n eps_ns of the row itself, where
   // eps_ns = normal(key, step, draw s / 4, element 4 i + s % 4) for stored row i; d/d(s^2) is then by reparameterisation,
-  // mean_s[eps_ns dlogp/deta] / (2 s_n).
+  // mean_s[eps_ns dlogp/deta] / (2 s_n), and 0 where s_n is.
   std::int64_t n_draws = 0;
   Key key;
   std::uint32_t step = 0;

@@ -29,15 +29,24 @@ struct DrawnRows {
   T *eta = nullptr, *value = nullptr, *rho = nullptr;
 };
 
-// out[draw] += the sum of its values over the tile, in double.
+// out[draw] += the sum of its values over the tile: of some dozen rows in T where draws lie in lanes, else in double.
 template <class T>
 void add_draw_values(const DrawnRows<T>& drawn, std::int64_t used, std::int64_t n_draws, double* out) {
+  constexpr int n = Lanes<T>::count;
+  if (drawn.row_stride != 1) {
+    for (std::int64_t s = 0; s < n_draws; s += n) {
+      Vector<T> sum[4] = {};
+      for (std::int64_t r = 0; r < used; r += 4) VELBO_UNROLL
+      for (int k = 0; k < 4; ++k) sum[k] += load(drawn.value + (r + k) * drawn.columns + s);
+      const Vector<T> total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+      for (int k = 0; k < n && s + k < n_draws; ++k) out[s + k] += static_cast<double>(total[k]);
+    }
+    return;
+  }
   for (std::int64_t s = 0; s < n_draws; ++s) {
-    double total[8] = {};
-    const T* value = drawn.value + s * drawn.draw_stride;
-    for (std::int64_t r = 0; r < used; r += 8)
-      for (int k = 0; k < 8; ++k) total[k] += static_cast<double>(value[(r + k) * drawn.row_stride]);
-    for (int k = 0; k < 8; ++k) out[s] += total[k];
+    double sums[2] = {0, 0};
+    add_values(drawn.value + s * drawn.draw_stride, used, sums);
+    out[s] += sums[0];
   }
 }
 
