@@ -67,6 +67,9 @@ def call(script, settings, limit):
     return {"seconds": None, "failed": (done.stderr.strip().splitlines() or ["no result"])[-1][:200]}
 
 
+VELBO_LIMIT = 300  # seconds; a fit that takes longer is ended and said to have failed
+
+
 def velbo(program, folder, threads, *options):
     """Seconds as the program says, and the moments."""
     summary = os.path.join(folder, "velbo.json")
@@ -74,7 +77,10 @@ def velbo(program, folder, threads, *options):
         os.remove(summary)
     command = [program, "fit", "--data", os.path.join(folder, "X.npy"), "--target", os.path.join(folder, "y.npy"),
                *PRIORS, "--threads", str(threads), "--json", summary, "--quiet", *options]
-    done = subprocess.run(pinned(command, threads), capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(pinned(command, threads), capture_output=True, text=True, check=False, timeout=VELBO_LIMIT)
+    except subprocess.TimeoutExpired:
+        return {"seconds": None, "failed": f"ended after {VELBO_LIMIT} s"}
     if not os.path.exists(summary):
         return {"seconds": None, "failed": done.stderr.strip()[-200:]}
     with open(summary) as file:
@@ -217,7 +223,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=900)
     parser.add_argument("--sizes", default=",".join(SIZES))
     parser.add_argument("--search", action="store_true")
-    parser.add_argument("--steps-only", action="store_true")
+    parser.add_argument("--only", choices=("fits", "steps"))
     args = parser.parse_args()
     sizes = args.sizes.split(",")
     settings_path = os.path.join(HERE, "settings.json")
@@ -237,8 +243,10 @@ def main():
             settings = json.load(file)
     info = subprocess.run([args.velbo, "info", "--json"], capture_output=True, text=True, check=False).stdout
     out = {"velbo_info": json.loads(info) if info.strip() else None, "budget_seconds": args.seconds,
-           "load_before": os.getloadavg(), "steps": compare_steps(args, data(*STEP_SIZE), 0.004 * args.seconds)}
-    if not args.steps_only:
+           "load_before": os.getloadavg()}
+    if args.only != "fits":
+        out["steps"] = compare_steps(args, data(*STEP_SIZE), 0.004 * args.seconds)
+    if args.only != "steps":
         out["fits"] = compare_fits(args, {size: data(*SIZES[size]) for size in sizes}, settings, limit_of)
     out["load_after"] = os.getloadavg()
     path = os.path.join(args.out, "peers.json")

@@ -16,6 +16,8 @@ struct Named {
   E value;
   std::string_view name;
 };
+template <class E>
+Named(E, const char*) -> Named<E>;  // Clang 14 does not deduce aggregates by itself
 
 constexpr std::array engines = {Named{EngineKind::automatic, "auto"}, Named{EngineKind::newton, "newton"},
                                 Named{EngineKind::gradient, "gradient"}};

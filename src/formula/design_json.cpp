@@ -111,7 +111,9 @@ Design Design::from_json(const Json& json) try {
   fail(error.what());
 } catch (const Error& error) {
   if (error.code() == ErrorCode::file) throw;
-  fail(error.what());
+  // A formula's error shows the formula and a caret on lines of their own; a file's is one line.
+  const std::string message = error.what();
+  fail(message.substr(0, message.find('\n')));
 }
 
 }  // namespace velbo::internal
