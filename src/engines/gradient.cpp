@@ -14,7 +14,8 @@
 namespace velbo::internal {
 namespace {
 
-constexpr double kSgdRate = 0.5, kAdamRate = 0.05;
+constexpr double kSgdRate = 0.5;
+constexpr double kAdamShare = 0.1, kAdamLeast = 0.02, kAdamMost = 2;
 constexpr double kDecay = 0.6;
 constexpr std::int64_t kExactSteps = 10;      // of a round without noise: each halves the distance
 constexpr std::int64_t kLeastSteps = 20;      // of any other round
@@ -59,7 +60,7 @@ GradientEngine::GradientEngine(const GlmData& data, std::unique_ptr<ExpectedLogJ
       clip_(options_.clip) {
   const auto d = static_cast<double>(point_.dimension()), s = static_cast<double>(options_.draws);
   const bool adam = options_.optimizer == OptimizerKind::adam;
-  const double base = options_.learning_rate > 0 ? options_.learning_rate : adam ? kAdamRate : kSgdRate;
+  const double base = options_.learning_rate > 0 ? options_.learning_rate : adam ? 1 : kSgdRate;
   const double rows = order_ ? static_cast<double>(options_.batch_size) : INFINITY;
   mean_rate_ = adam || options_.learning_rate > 0 ? base : base / square(1 + std::sqrt(d / rows));
   factor_rate_ = mean_rate_;
@@ -108,7 +109,7 @@ Eigen::VectorXd GradientEngine::gradient_at(const Eigen::VectorXd& w, std::span<
 }
 
 Eigen::VectorXd GradientEngine::rates() const {
-  const double now = damping_ * schedule(report_.steps, options_.warm_up_steps, decay_);
+  const double now = damping_ * adam_rate_ * schedule(report_.steps, options_.warm_up_steps, decay_);
   const Eigen::Index d = point_.dimension();
   Eigen::VectorXd out(whitening_.size());
   out.head(d).setConstant(now * mean_rate_);
@@ -199,7 +200,10 @@ void GradientEngine::begin_round(const ExpectedLogJoint& expected, const Gaussia
   whitening_ = Whitening(around, mean_factor(around, expected, *oracle_));
   count_rows();
   w_ = Eigen::VectorXd::Zero(whitening_.size());
-  if (anchored_) anchor_ = whitening_.pull_back(w_, elbo_gradient(around, expected));
+  Eigen::VectorXd full = whitening_.pull_back(w_, elbo_gradient(around, expected));
+  if (options_.optimizer == OptimizerKind::adam && options_.learning_rate == 0)
+    adam_rate_ = std::clamp(kAdamShare * full.cwiseAbs().maxCoeff(), kAdamLeast, kAdamMost);
+  if (anchored_) anchor_ = std::move(full);
   optimizer_.restart();
   average_.restart();
   steps_in_round_ = 0;
@@ -264,6 +268,7 @@ void GradientEngine::save(EngineState& state) const {
   state.set("optimizer.first", Eigen::MatrixXd(optimizer_.state().first));
   state.set("optimizer.second", Eigen::MatrixXd(optimizer_.state().second));
   state.set("optimizer.steps", optimizer_.state().steps);
+  state.set("adam_rate", adam_rate_);
   state.set("clip", clip_.usual());
   state.set("average", Eigen::MatrixXd(average_.value()));
   state.set("average.count", average_.count());
@@ -290,6 +295,7 @@ void GradientEngine::load(const EngineState& state) {
   anchor_ = state.vector("anchor");
   optimizer_.set_state(
       {state.vector("optimizer.first"), state.vector("optimizer.second"), state.whole("optimizer.steps")});
+  adam_rate_ = state.number("adam_rate");
   clip_.set_usual(state.number("clip"));
   average_.set(state.vector("average"), state.whole("average.count"));
   round_ = state.whole("round");

@@ -7,8 +7,9 @@
 //
 // Step size.  In whitened coordinates the ELBO's Hessian is about -I whatever the units of the data, and a batch of B rows sees
 // it as a matrix with eigenvalues up to (1 + sqrt(D / B))^2, S draws of D latents up to (1 + sqrt(D / S))^2 in the factor's
-// coordinates (Marchenko and Pastur 1967).  So the learning rate is 1/2 over those, for sgd; 0.05 for adam, whose steps have
-// that length.  It decays as (1 + t/10)^-0.6 where noise remains at the optimum (Robbins and Monro 1951), and is constant
+// coordinates (Marchenko and Pastur 1967).  So the learning rate is 1/2 over those, for sgd.  Adam's steps have the learning
+// rate's length: a tenth of the largest element of the full gradient at the last check, which is about the distance left, but
+// 0.02 to 2.  It decays as (1 + t/10)^-0.6 where noise remains at the optimum (Robbins and Monro 1951), and is constant
 // otherwise.  A round that lowers the ELBO is undone, and the learning rate halved.
 #pragma once
 #include <memory>
@@ -66,6 +67,7 @@ class GradientEngine final : public Engine {
   double tolerance_;
   bool float_rows_, exact_, anchored_, some_flat_ = false;
   double mean_rate_, factor_rate_;  // of the rule
+  double adam_rate_ = 1;            // times these, where the rule is adam's
   double decay_;
 
   GaussianPoint point_;                       // the best that a check has seen

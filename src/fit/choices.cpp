@@ -18,6 +18,7 @@ constexpr std::int64_t kFullRankLatents = 1000;
 constexpr std::int64_t kFullRankMost = 5000;
 // Up to this many rows a step over all of them costs little; beyond, this many have a small share of noise.
 constexpr std::int64_t kRowsOfAStep = 8192, kBatchRows = 4096;
+constexpr std::int64_t kDraws = 8;
 // A float column whose mean is this many times its sd keeps 4 of its 7 digits.
 constexpr double kFarFromZero = 1000;
 // A row of count y adds about y log y to the log likelihood, of which float keeps 7 digits.
@@ -40,7 +41,7 @@ void check(const FitOptions& options) {
   if (!(options.checkpoint_seconds >= 0)) refuse("checkpoint_seconds", options.checkpoint_seconds, "0 or more");
   if (options.rank < 0) refuse("rank", static_cast<double>(options.rank), "1 or more (0: chosen)");
   const GradientOptions& g = options.gradient;
-  if (g.draws < 1) refuse("draws", static_cast<double>(g.draws), "1 or more");
+  if (g.draws < 0) refuse("draws", static_cast<double>(g.draws), "1 or more (0: chosen)");
   if (g.batch_size < 0) refuse("batch_size", static_cast<double>(g.batch_size), "1 or more (0: chosen)");
   if (!(g.learning_rate >= 0) || !std::isfinite(g.learning_rate))
     refuse("learning_rate", g.learning_rate, "a positive number of posterior standard deviations (0: chosen)");
@@ -82,6 +83,10 @@ void choose_engine(const GlmData& data, const FitOptions& options, Choices& out)
 
   GradientOptions& g = out.gradient = asked;
   if (g.estimator == Estimator::automatic) g.estimator = Estimator::quadrature;
+  if (g.draws == 0) {
+    const bool many = g.estimator == Estimator::weights && out.family == FamilyKind::full_rank;
+    g.draws = many ? std::max(kDraws, (data.recipe.n_latents() + 3) / 4) : kDraws;
+  }
   if (g.estimator != Estimator::quadrature) out.estimator = fmt::format("{}, {} draws", name(g.estimator), g.draws);
   if (g.draw_kind == DrawKind::sobol && g.estimator != Estimator::weights)
     throw Error(ErrorCode::argument, fmt::format("sobol draws are for estimator weights, not {}", name(g.estimator)));

@@ -10,6 +10,8 @@
 #include <new>
 #include <system_error>
 
+#include "data/feature_store.h"
+#include "data/mapped_file.h"
 #include "fit/checkpoint.h"
 #include "fit/choices.h"
 #include "fit/diagnosis.h"
@@ -194,6 +196,8 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
   if (!options.resume.empty()) resume(*engine, options.resume, identity);
   Checkpoints checkpoints(options, identity);
   const Outcome outcome = run(*engine, options, choices.max_steps, checkpoints, watch);
+  // A file that changed while it was read makes the answer that of no data at all.
+  if (const MappedFile* const file = data.x.store().file; file != nullptr) file->check_unchanged();
   const EngineReport report = engine->report();
   const double fit_seconds = watch.seconds() - outcome.seconds_evaluating;
 
@@ -256,6 +260,8 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
                      .verdict = Verdict::unreliable,
                      .advice = {}};
   summary.warnings = engine->findings();
+  if (const auto& labels = model.labels())
+    summary.warnings.push_back(fmt::format("the outcome's label {} counts as 1, label {} as 0", (*labels)[1], (*labels)[0]));
   summary.parameters = summarise_parameters(posterior, diagnosis);
   judge(summary);
   return {std::move(summary), std::move(posterior)};

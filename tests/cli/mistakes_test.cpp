@@ -43,7 +43,7 @@ TEST_F(Mistakes, CommandLine) {
   expect_text(mistake({"--verson"}), "unknown option --verson; did you mean --version?");
   expect_text(fit_mistake("y ~ x", table_, {"--liklihood", "poisson"}),
               "unknown option --liklihood; did you mean --likelihood?");
-  expect_text(fit_mistake("y ~ x", table_, {"--draws=10"}), "unknown option --draws");
+  expect_text(fit_mistake("y ~ x", table_, {"--drawz=10"}), "unknown option --drawz; did you mean --draws?");
   expect_text(fit_mistake("y ~ x", table_, {"z"}), "unexpected argument \"z\"");
   expect_text(mistake({"fit", "y ~ x"}), "--data is missing");
   expect_text(mistake({"fit", "--data", table_}), "the formula is missing");
@@ -63,7 +63,9 @@ TEST_F(Mistakes, Values) {
   expect_text(fit_mistake("y ~ x", table_, {"--engine", "adam"}), "unknown engine \"adam\"");
   expect_text(fit_mistake("y ~ x", table_, {"--scalar", "half"}), "unknown scalar \"half\"");
   expect_text(fit_mistake("y ~ x", table_, {"--progress", "maybe"}), "expected auto, always or never");
-  expect_text(fit_mistake("y ~ x", table_, {"--estimator", "weights"}), "expected quadrature");
+  expect_text(fit_mistake("y ~ x", table_, {"--estimator", "wieghts"}), "did you mean weights?");
+  expect_text(fit_mistake("y ~ x", table_, {"--family", "low_rank:x"}), "expected a whole rank");
+  expect_text(fit_mistake("y ~ x", table_, {"--engine", "newton", "--batch-size", "10"}), "engine newton looks at all rows");
   expect_text(fit_mistake("y ~ x", table_, {"--weights-kind", "x"}), "expected frequency or precision");
   expect_text(fit_mistake("y ~ x", table_, {"--prior", "normal(0)"}), "normal takes (location, scale)");
   expect_text(fit_mistake("y ~ x", table_, {"--device", "cuda:99"}), "cuda:99");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "support/errors.h"
 #include "support/simulate.h"
@@ -167,6 +168,68 @@ TEST_P(Scales, DoNotMatter) {
 INSTANTIATE_TEST_SUITE_P(Optimizers, Scales, testing::Values(OptimizerKind::sgd, OptimizerKind::adam),
                          [](const auto& p) { return std::string(name(p.param)); });
 
+// LIBSVM's classification sets, sparse rows, against newton: within 0.1 sd.
+class Sparse : public testing::TestWithParam<std::tuple<std::string, FamilyKind, Estimator>> {};
+
+TEST_P(Sparse, AgreesWithNewton) {
+  const auto& [name, family, estimator] = GetParam();
+  const std::string path = VELBO_SHARED_DATA_DIR "/classification/" + name + ".libsvm";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "the shared data are not here: " << name;
+  const LibsvmData data = read_libsvm(path);
+  GlmArrays arrays{.x = data.x, .y = data.y};
+  arrays.y_holds_labels = true;
+  GlmOptions priors;
+  priors.prior = Prior::normal(0, 1);
+  const Glm model(Likelihood::bernoulli, arrays, priors);
+  const Fit reference = velbo::fit(model, {.family = family, .tolerance = 1e-3, .diagnostic_draws = 100});
+  FitOptions options{.engine = EngineKind::gradient, .family = family, .diagnostic_draws = 100};
+  options.gradient.estimator = estimator;
+  const Fit fit = velbo::fit(model, options);
+  EXPECT_TRUE(fit.summary.converged()) << fit.summary.brief_report();
+  EXPECT_LT(difference(fit, reference).means, 0.1);
+  EXPECT_LT(difference(fit, reference).sds, 0.05);
+}
+
+INSTANTIATE_TEST_SUITE_P(Classification, Sparse,
+                         testing::Values(std::tuple{"a9a", FamilyKind::full_rank, Estimator::quadrature},
+                                         std::tuple{"a9a", FamilyKind::mean_field, Estimator::local},
+                                         std::tuple{"mushrooms", FamilyKind::full_rank, Estimator::quadrature},
+                                         std::tuple{"mushrooms", FamilyKind::mean_field, Estimator::quadrature}),
+                         [](const auto& p) {
+                           return std::get<0>(p.param) + "_" + std::string(velbo::name(std::get<1>(p.param)));
+                         });
+
+// 100,000 sparse columns with mean field: nothing of size columns squared, or rows times columns.
+TEST(WideSparse, IsFittedInProportionToItsEntries) {
+  constexpr std::int64_t n = 3000, d = 100000, each = 12;
+  std::vector<std::int64_t> start = {0};
+  std::vector<std::int32_t> column;
+  std::vector<double> value, y;
+  const std::vector<double> noise = test::normals(n, 3);
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t k = 0; k < each; ++k) {
+      column.push_back(static_cast<std::int32_t>(k * (d / each) + (i * 7919 + k * 104729) % (k < 2 ? 5 : d / each)));
+      value.push_back(k == 0 && column.back() % 2 == 0 ? 2.0 : 1.0);
+    }
+    start.push_back(static_cast<std::int64_t>(column.size()));
+    y.push_back((column[static_cast<std::size_t>(i * each)] % 2 == 0 ? 1.0 : -1.0) + noise[static_cast<std::size_t>(i)] > 0 ? 1 : 0);
+  }
+  GlmOptions priors;
+  priors.prior = Prior::normal(0, 1);
+  const Glm model(Likelihood::bernoulli, {.x = FeatureMatrix::sparse(d, start, column, value), .y = y}, priors);
+  const Fit newton = velbo::fit(model, {.diagnostic_draws = 100});
+  EXPECT_TRUE(newton.summary.converged()) << newton.summary.brief_report();
+  EXPECT_EQ(newton.summary.fit.family, "mean_field");
+  EXPECT_GT(newton.summary.parameters[1].mean, 0.3);   // even columns of the first group: outcome 1
+  EXPECT_LT(newton.summary.parameters[2].mean, -0.3);  // odd ones: 0
+  FitOptions options{.engine = EngineKind::gradient, .max_steps = 1500, .diagnostic_draws = 100};
+  options.gradient.batch_size = 500;
+  const Fit gradient = velbo::fit(model, options);
+  std::cerr << gradient.summary.brief_report() << newton.summary.brief_report();
+  for (std::size_t i = 1; i < 6; ++i)
+    EXPECT_NEAR(gradient.summary.parameters[i].mean, newton.summary.parameters[i].mean, 0.3 * newton.summary.parameters[i].sd);
+}
+
 TEST(Gradient, SameSeedSameBitsWithAnyThreads) {
   const Glm model("y ~ x1 + x2 + x3 + x4 + x5", Likelihood::bernoulli, test::logistic_table(30000, 5, 2));
   for (const Estimator estimator : {Estimator::weights, Estimator::local}) {
@@ -192,7 +255,7 @@ TEST(Gradient, OptionsThatMakeNoSenseAreRefused) {
     change(options);
     return test::error_of([&] { static_cast<void>(velbo::fit(model, options)); });
   };
-  EXPECT_EQ(refused([](FitOptions& o) { o.gradient.draws = 0; }), "argument| draws is 0, expected 1 or more");
+  EXPECT_EQ(refused([](FitOptions& o) { o.gradient.draws = -1; }), "argument| draws is -1, expected 1 or more (0: chosen)");
   EXPECT_EQ(refused([](FitOptions& o) { o.gradient.momentum = 1; }),
             "argument| momentum is 1, expected a number from 0 to below 1");
   EXPECT_EQ(refused([](FitOptions& o) { o.gradient.draw_kind = DrawKind::sobol; }),
