@@ -39,16 +39,6 @@ VELBO_HD T root(T x) {
   }
 }
 
-// a with the sign of b; a is not negative.
-template <class T>
-VELBO_HD T copy_sign(T a, T b) {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return __builtin_copysignf(a, b);
-  } else {
-    return __builtin_copysign(a, b);
-  }
-}
-
 // Expectations are taken at -|m|, where softplus and sigmoid are small and exact, and mirrored: softplus(m) =
 // softplus(-m) + m.  What is left at m < 0 is y m, at m > 0 it is -(trials - y) m, without cancellation.
 template <LogisticRule R, class T>
@@ -59,7 +49,8 @@ void bernoulli_rows(const RowTerms<T>& t) {
     const Logistic<T> e = logistic_expectation_by<R>(-abs_of(m), root(t.s[r]));
     const T surprise = m > T(0) ? y - trials : y;
     t.value[r] = w * (surprise * m - trials * e.softplus);
-    t.rho[r] = w * (surprise + copy_sign(trials * e.sigmoid, m));
+    const T tail = trials * e.sigmoid;
+    t.rho[r] = w * (surprise + (m > T(0) ? tail : -tail));  // not by the sign bit: m may be +0
     t.c[r] = w * trials * e.slope;
   }
 }
@@ -106,7 +97,8 @@ VELBO_HD void row_at(T eta, T y, T trials, T weight, T& value, T& rho) {
     const LogisticTail<T> e = logistic_tail(abs_of(eta));  // mirrored, as in bernoulli_rows()
     const T surprise = eta > T(0) ? y - trials : y;
     value = weight * (surprise * eta - trials * e.softplus);
-    rho = weight * (surprise + copy_sign(trials * e.sigmoid, eta));
+    const T tail = trials * e.sigmoid;
+    rho = weight * (surprise + (eta > T(0) ? tail : -tail));
   } else if constexpr (L == RowLikelihood::poisson) {
     const T rate = exp_any(eta);
     value = weight * (y * eta - rate);

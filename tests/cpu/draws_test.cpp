@@ -66,6 +66,7 @@ TYPED_TEST(OpsTest, DrawsOfWideRows) {
 }
 
 TEST(DrawsGradient, IsTheDerivativeByFiniteDifferences) {
+  if (!wanted_isa_runs()) GTEST_SKIP() << "this processor does not run the instruction set asked for";
   const Context context({}, 1);
   for (const RowLikelihood likelihood : kLikelihoods)
     for (const Storage& storage : kStorages) {

@@ -66,6 +66,24 @@ TYPED_TEST(OpsTest, ExpectationsEqualPlainSums) {
         }
 }
 
+// Where every fit without offsets starts: predictors of exactly zero, of either sign of it.
+TYPED_TEST(OpsTest, PredictorsOfZeroHaveNoSign) {
+  for (const double zero : {0.0, -0.0}) {
+    auto p = make_problem<TypeParam>(kStorages[0], RowLikelihood::bernoulli, 49, 5, 0.6, false);
+    std::fill(p.mean.begin(), p.mean.end(), zero);
+    expect_plain_sums(p, true, false, 0.6);
+    expect_plain_sums(p, false, true, 0.6);
+    const Context context({}, 1);
+    const std::vector<double> z(5, zero);
+    double value = 0;
+    std::vector<double> gradient(5), at_zero(5);
+    this->ops(context).log_likelihood_gradient(context, p.rows, z.data(), 1, &value, gradient.data());
+    RowSums<TypeParam> sums{.gradient = at_zero.data()};
+    this->ops(context).expected_log_likelihood(context, p.rows, p.mean.data(), {}, {}, sums);
+    for (std::size_t j = 0; j < 5; ++j) EXPECT_NEAR(gradient[j], at_zero[j], 1e-4);
+  }
+}
+
 TYPED_TEST(OpsTest, ExpectationsEqualPlainSumsInEveryStorage) {
   for (const Storage& storage : kStorages)
     for (const std::int64_t n : {1, 50, 301})

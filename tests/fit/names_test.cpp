@@ -32,7 +32,7 @@ TEST(Names, MistakesAreExplained) {
             "argument| unknown likelihood \"bernouli\"; did you mean bernoulli? (there are auto, gaussian, bernoulli, "
             "binomial, poisson)");
   EXPECT_EQ(error_of([] { (void)parse_family("x"); }),
-            "argument| unknown family \"x\" (there are auto, mean_field, full_rank)");
+            "argument| unknown family \"x\" (there are auto, mean_field, full_rank, low_rank)");
 }
 
 TEST(Errors, TellMistakesFromFailures) {

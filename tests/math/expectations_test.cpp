@@ -127,6 +127,7 @@ TYPED_TEST(LogisticExpectation, EveryRuleHoldsToItsLimit) {
   using T = TypeParam;
   using gauss_hermite::Rule;
   const auto limit_of = [](T limit) { return std::vector<double>{static_cast<double>(limit)}; };
+  this->expect_accurate(worst_error<T>(named<T, LogisticRule::taylor>, limit_of(taylor_limit<T>)));
   this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh4>, limit_of(Rule<T, 4>::limit)));
   this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh6>, limit_of(Rule<T, 6>::limit)));
   this->expect_accurate(worst_error<T>(named<T, LogisticRule::gh8>, limit_of(Rule<T, 8>::limit)));
@@ -150,7 +151,7 @@ TYPED_TEST(LogisticExpectation, TheChosenRuleServesTheWholeRange) {
   }
   EXPECT_EQ(logistic_rule_for(T(0.01), T(50)), LogisticRule::mixed);
   EXPECT_EQ(logistic_rule_for(T(1.5), T(50)), LogisticRule::wide);
-  EXPECT_EQ(logistic_rule_for(T(0), T(0.05)), LogisticRule::gh4);
+  EXPECT_EQ(logistic_rule_for(T(0), T(0.03)), LogisticRule::taylor);
   EXPECT_EQ(gh_nodes_for(T(10)), 0);
   EXPECT_EQ(gh_nodes_for(T(0)), 4);
 }
