@@ -111,6 +111,8 @@ Outcome run(Engine& engine, const FitOptions& options, std::int64_t max_steps, C
     }
     checkpoints.write(engine);  // before evaluate(), which may go further than steps do
     if (!converged) evaluate();
+    // The last look may find that the steps up to a limit were enough.
+    if (out.status == Status::max_steps && !report.stalled && seems_converged()) out.status = Status::converged;
     return out;
   }
 }
@@ -261,7 +263,8 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
                      .advice = {}};
   summary.warnings = engine->findings();
   if (const auto& labels = model.labels())
-    summary.warnings.push_back(fmt::format("the outcome's label {} counts as 1, label {} as 0", (*labels)[1], (*labels)[0]));
+    summary.warnings.push_back(
+        fmt::format("the outcome's label {} counts as 1, label {} as 0", (*labels)[1], (*labels)[0]));
   summary.parameters = summarise_parameters(posterior, diagnosis);
   judge(summary);
   return {std::move(summary), std::move(posterior)};
