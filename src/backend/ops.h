@@ -27,10 +27,11 @@ enum class RowLikelihood : std::int32_t {
 // whose columns are distinct within a row.
 template <class T>
 struct Rows {
-  const void* x = nullptr;            // dense: element (i, j) is x[i * stride + j], of type `element`
+  const void* x = nullptr;  // dense: element (i, j) is x[i * stride + j], of type `element`
   Element element = Element::float64;
   std::int64_t stride = 0;
-  const std::int64_t* row_start = nullptr;  // sparse, where not null: entries row_start[i] <= k < row_start[i + 1] of row i
+  const std::int64_t* row_start =
+      nullptr;  // sparse, where not null: entries row_start[i] <= k < row_start[i + 1] of row i
   const std::int32_t* column = nullptr;
   const double* value = nullptr;
   const double* centre = nullptr;  // [n_features], host memory; dense only; nullptr: zeros

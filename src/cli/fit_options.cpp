@@ -43,7 +43,10 @@ void read_family(const std::string& text, FitOptions& fit) {
 
 void add_model_options(CLI::App& command, FitArguments& a) {
   command.add_option("FORMULA", a.formula, "Outcome and predictors, as in R: \"y ~ x1 + x2\"")->type_name("");
-  command.add_option("--data", a.data, "Table with a header (.csv, .tsv), predictors as an array (.npy), or sparse rows with their outcome (.libsvm)")
+  command
+      .add_option("--data", a.data,
+                  "Table with a header (.csv, .tsv), predictors as an array (.npy), or sparse rows with their outcome "
+                  "(.libsvm)")
       ->type_name("FILE");
   command.add_option("--target", a.target, "Outcome as an array (.npy), where --data is one")->type_name("FILE");
   add_text(command, "--likelihood", "NAME",
@@ -102,7 +105,8 @@ void add_gradient_options(CLI::App& command, GradientOptions& g) {
            "How expectations are taken: weights (draws of the parameters), local (draws of each row's predictor) or "
            "quadrature [quadrature]",
            [&g](const std::string& text) { g.estimator = parse_estimator(text); });
-  add_whole(command, "--draws", g.draws, 1, "Draws a step, of weights and local [8; a quarter of the parameters of a full-rank family]");
+  add_whole(command, "--draws", g.draws, 1,
+            "Draws a step, of weights and local [8; a quarter of the parameters of a full-rank family]");
   add_text(command, "--draw-kind", "KIND", "Draws of weights: iid or sobol [iid]",
            [&g](const std::string& text) { g.draw_kind = parse_draw_kind(text); });
   add_text(command, "--entropy", "KIND", "Its gradient, of weights: closed_form or sticking_the_landing [closed_form]",

@@ -65,7 +65,8 @@ TEST_F(Mistakes, Values) {
   expect_text(fit_mistake("y ~ x", table_, {"--progress", "maybe"}), "expected auto, always or never");
   expect_text(fit_mistake("y ~ x", table_, {"--estimator", "wieghts"}), "did you mean weights?");
   expect_text(fit_mistake("y ~ x", table_, {"--family", "low_rank:x"}), "expected a whole rank");
-  expect_text(fit_mistake("y ~ x", table_, {"--engine", "newton", "--batch-size", "10"}), "engine newton looks at all rows");
+  expect_text(fit_mistake("y ~ x", table_, {"--engine", "newton", "--batch-size", "10"}),
+              "engine newton looks at all rows");
   expect_text(fit_mistake("y ~ x", table_, {"--weights-kind", "x"}), "expected frequency or precision");
   expect_text(fit_mistake("y ~ x", table_, {"--prior", "normal(0)"}), "normal takes (location, scale)");
   expect_text(fit_mistake("y ~ x", table_, {"--device", "cuda:99"}), "cuda:99");

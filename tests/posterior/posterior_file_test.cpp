@@ -251,7 +251,8 @@ TEST(PosteriorFileErrors, NameThePath) {
 // Arrays without elements, as states of engines have, leave the checksum right.
 TEST(Safetensors, EmptyArraysKeepTheChecksum) {
   const test::ScratchFolder folder;
-  const internal::Safetensors content{{{"format", "test"}}, {{"z", {2}, {1, 2}}, {"none", {0, 3}, {}}, {"a", {1}, {3}}, {"last", {0}, {}}}};
+  const internal::Safetensors content{{{"format", "test"}},
+                                      {{"z", {2}, {1, 2}}, {"none", {0, 3}, {}}, {"a", {1}, {3}}, {"last", {0}, {}}}};
   internal::write_safetensors(folder.file("f"), content);
   const internal::Safetensors back = internal::read_safetensors(folder.file("f"));
   ASSERT_EQ(back.tensors.size(), 4U);
