@@ -123,9 +123,6 @@ int run(const FitArguments& arguments) {
   const Glm model = make_model(a);
   const double read_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  if (const auto& labels = model.labels(); labels && !a.quiet)
-    write_stderr("velbo: outcome: label " + internal::format_number((*labels)[1]) + " counts as 1, label " +
-                 internal::format_number((*labels)[0]) + " as 0\n");
   catch_interrupts(a.quiet);
   Progress progress(a.quiet ? ProgressMode::never : a.progress);
   a.fit.threads = static_cast<int>(a.threads);

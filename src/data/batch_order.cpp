@@ -8,7 +8,6 @@
 #include <numeric>
 #include <utility>
 
-#include "data/memory.h"
 #include "data/uniform_below.h"
 #include "velbo/error.h"
 
@@ -17,6 +16,8 @@ namespace {
 
 constexpr std::int64_t kBlockBytes = std::int64_t{2} << 20;
 constexpr std::int64_t kBufferBytes = std::int64_t{256} << 20;
+// A constant, not the memory that is free just now: a fit that is resumed or run again orders its rows the same way.
+constexpr double kStreamedBytes = 1 << 30;
 constexpr std::uint64_t kBlocksOfEpoch = 0;  // what an epoch's key is folded with; buffers are 1, 2, ...
 
 std::int64_t row_bytes(const FeatureStore& x) {
@@ -182,7 +183,7 @@ BatchOrder::Streaming streaming_for(const FeatureStore& x) {
 std::optional<BatchOrder::Streaming> choose_streaming(const FeatureStore& x) {
   if (!x.is_mapped) return std::nullopt;
   const double bytes = static_cast<double>(row_bytes(x)) * static_cast<double>(x.n_rows);
-  if (bytes <= 0.5 * static_cast<double>(available_memory())) return std::nullopt;
+  if (bytes <= kStreamedBytes) return std::nullopt;
   return streaming_for(x);
 }
 

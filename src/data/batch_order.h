@@ -75,9 +75,8 @@ class BatchOrder {
   std::vector<std::int64_t> batch_, scratch_;
 };
 
-// How to order the rows of a matrix: streaming for a mapped file of more than half of the memory that is available, in
-// blocks of 2 MiB and buffers of 256 MiB; nothing (in memory) for all else.  What it says may differ between machines:
-// who asks should report it.
+// How to order the rows of a matrix: streaming for a mapped file of more than a gigabyte, in blocks of 2 MiB and buffers of
+// 256 MiB; nothing (in memory) for all else.
 std::optional<BatchOrder::Streaming> choose_streaming(const FeatureStore& x);
 // The same blocks and buffers, whatever the memory.
 BatchOrder::Streaming streaming_for(const FeatureStore& x);

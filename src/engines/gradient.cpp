@@ -91,9 +91,13 @@ void GradientEngine::advance(std::int64_t n_steps) {
       if (options_.check_batches) require_batches_to_agree();
     }
     step();
-    if (steps_in_round_ >= round_length_ && !report_.diverged)
-      check(whitening_.at(exact_ || !options_.averaging || average_.count() == 0 ? w_ : average_.value()));
+    if (steps_in_round_ >= round_length_ && !report_.diverged) check(reached());
   }
+}
+
+GaussianPoint GradientEngine::reached() const {
+  const bool averaged = options_.averaging && !exact_ && average_.count() > 0;
+  return whitening_.at(averaged ? average_.value() : w_);
 }
 
 std::span<const std::int64_t> GradientEngine::next_batch() {
@@ -222,8 +226,7 @@ void GradientEngine::begin_round(const ExpectedLogJoint& expected, const Gaussia
 double GradientEngine::evaluate() {
   if (report_.diverged || !expected_) return best_elbo_;
   // Where a limit ends the fit within a round: is what the steps so far have reached better?
-  if (steps_in_round_ > 0 && !(report_.error_sd <= tolerance_))
-    check(whitening_.at(exact_ || !options_.averaging || average_.count() == 0 ? w_ : average_.value()));
+  if (steps_in_round_ > 0 && !(report_.error_sd <= tolerance_)) check(reached());
   return best_elbo_;
 }
 

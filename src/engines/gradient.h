@@ -48,7 +48,9 @@ class GradientEngine final : public Engine {
 
  private:
   void step();
-  // The exact pass at `candidate`; false where numbers run out or an undone round.
+  // What the steps of this round have come to.
+  [[nodiscard]] GaussianPoint reached() const;
+  // The exact pass at `candidate`, and the next round around it, or around point() where this one is undone.
   void check(const GaussianPoint& candidate);
   void begin_round(const ExpectedLogJoint& expected, const GaussianPoint& around);
   [[nodiscard]] Eigen::VectorXd gradient_at(const Eigen::VectorXd& w, std::span<const std::int64_t> batch) const;

@@ -87,7 +87,8 @@ TEST_F(Arrays, SparseFloatAndDoubleAreTheSameModel) {
 TEST_F(Arrays, LabelsAreSaidOnce) {
   const RunResult r = velbo({"fit", "--data", sparse_path_});
   EXPECT_EQ(r.status, 0) << r.err;
-  expect_text(r.err, "velbo: outcome: label 1 counts as 1, label -1 as 0\n");
+  expect_text(r.out, "the outcome's label 1 counts as 1, label -1 as 0");
+  EXPECT_EQ(r.err, "");
   EXPECT_EQ(velbo({"fit", "--data", sparse_path_, "--quiet"}).err, "");
   // 0 and 1 need no word; and a file without an extension is taken for LIBSVM's.
   std::string text = read_bytes(sparse_path_);

@@ -202,6 +202,11 @@ TEST(ChooseStreaming, OnlyMappedFilesThatAreLarge) {
   ASSERT_TRUE(choose_streaming(huge));
   EXPECT_EQ(choose_streaming(huge)->block_rows, (2 << 20) / 24);
   EXPECT_EQ(choose_streaming(huge)->buffer_rows, (256 << 20) / 24);
+  // A gigabyte, whatever memory this machine has free: another run must order its rows the same way.
+  huge.n_rows = (std::int64_t{1} << 30) / 24;
+  EXPECT_FALSE(choose_streaming(huge));
+  ++huge.n_rows;
+  EXPECT_TRUE(choose_streaming(huge));
   huge.is_mapped = false;
   EXPECT_FALSE(choose_streaming(huge));
   prefetch(mapped.store(), std::vector<RowRange>{{0, 10}, {990, 5000}, {-5, 3}, {7, 7}, {2000, 3000}});
