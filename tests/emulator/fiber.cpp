@@ -1,0 +1,60 @@
+#include "emulator/fiber.h"
+
+#include <cstdlib>
+
+#if defined(__SANITIZE_ADDRESS__)  // by GCC; no preset builds the tests with Clang's
+#include <sanitizer/common_interface_defs.h>
+#else
+// The sanitizer is told before and after each jump which stack is in use; without it there is nobody to tell.
+namespace {
+void __sanitizer_start_switch_fiber(void**, const void*, std::size_t) {}
+void __sanitizer_finish_switch_fiber(void*, const void**, std::size_t*) {}
+}  // namespace
+#endif
+
+namespace velbo::simt {
+namespace {
+
+namespace context = boost::context::detail;
+
+// Enough for the arrays that a kernel has in registers on a GPU, and for the sanitizers' larger frames.
+constexpr std::size_t kStackBytes = 256 * 1024;
+
+}  // namespace
+
+Fiber::Fiber() : allocator_(kStackBytes), stack_(allocator_.allocate()) {}
+
+Fiber::~Fiber() { allocator_.deallocate(stack_); }
+
+void Fiber::start(Body body) {
+  body_ = body;
+  fake_stack_inside_ = nullptr;
+  inside_ = context::make_fcontext(stack_.sp, stack_.size, enter);
+}
+
+void Fiber::resume() {
+  __sanitizer_start_switch_fiber(&fake_stack_outside_, static_cast<char*>(stack_.sp) - stack_.size, stack_.size);
+  inside_ = context::jump_fcontext(inside_, this).fctx;
+  __sanitizer_finish_switch_fiber(fake_stack_outside_, nullptr, nullptr);
+}
+
+void Fiber::stop() { leave(false); }
+
+// Not instrumented, and nor is enter(): neither returns at the end of a run, and what the sanitizer marked in their
+// frames would stay marked for the next run on the same stack.
+__attribute__((no_sanitize_address)) void Fiber::leave(bool for_good) {
+  __sanitizer_start_switch_fiber(for_good ? nullptr : &fake_stack_inside_, outside_bottom_, outside_size_);
+  outside_ = context::jump_fcontext(outside_, nullptr).fctx;
+  __sanitizer_finish_switch_fiber(fake_stack_inside_, &outside_bottom_, &outside_size_);
+}
+
+__attribute__((no_sanitize_address)) void Fiber::enter(context::transfer_t from) {
+  Fiber& fiber = *static_cast<Fiber*>(from.data);
+  __sanitizer_finish_switch_fiber(nullptr, &fiber.outside_bottom_, &fiber.outside_size_);
+  fiber.outside_ = from.fctx;
+  fiber.body_();
+  fiber.leave(true);
+  std::abort();  // nobody resumes a fiber that has ended
+}
+
+}  // namespace velbo::simt
