@@ -1,0 +1,40 @@
+// emulator/every_schedule.h - the first thing to ask of a kernel: the same bits in whatever order its threads run.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "emulator/machine.h"
+
+namespace velbo::simt {
+
+// run() under each of all_schedules(), in their order: a vector of what it gives.
+template <class Run>
+auto under_every_schedule(Run run) {
+  std::vector<decltype(run())> results;
+  for (const Schedule& schedule : all_schedules()) {
+    SCOPED_TRACE(to_string(schedule));
+    const UseSchedule use(schedule);
+    results.push_back(run());
+  }
+  return results;
+}
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+// Fails the test unless run(), which launches and gives a std::vector of numbers, gives the same bits under every
+// schedule; gives the first one's.
+template <class Run>
+auto same_under_every_schedule(Run run) {
+  const auto results = under_every_schedule(run);
+  for (std::size_t i = 1; i < results.size(); ++i) {
+    EXPECT_TRUE(same_bits(results[i], results[0])) << all_schedules()[i] << ": other bits than " << all_schedules()[0];
+  }
+  return results[0];
+}
+
+}  // namespace velbo::simt
