@@ -9,8 +9,7 @@ namespace velbo::simt {
 namespace {
 
 bool same(const Site& a, const Site& b) {
-  return a.at.line() == b.at.line() && a.at.column() == b.at.column() &&
-         std::strcmp(a.at.file_name(), b.at.file_name()) == 0 && std::strcmp(a.what, b.what) == 0;
+  return a.at.line == b.at.line && std::strcmp(a.at.file, b.at.file) == 0 && std::strcmp(a.what, b.what) == 0;
 }
 
 // The body of every fiber.

@@ -81,11 +81,8 @@ __global__ inline void sum_by_atomics(const float* in, float* out) { atomicAdd(o
 
 // Barriers that not all threads reach.
 __global__ inline void barrier_in_branches() {
-  if (threadIdx.x < 32) {
-    __syncthreads();
-  } else {
-    __syncthreads();
-  }
+  if (threadIdx.x < 32) __syncthreads();
+  if (threadIdx.x >= 32) __syncthreads();
 }
 __global__ inline void barrier_after_exit() {
   if (threadIdx.x == 3) return;
@@ -101,11 +98,8 @@ __global__ inline void shuffle_with_ended_lane() {
   if (threadIdx.x != 7) __shfl_xor_sync(~0U, 1.0F, 1);
 }
 __global__ inline void shuffle_in_branches() {
-  if (threadIdx.x % 2 == 0) {
-    __shfl_xor_sync(~0U, 1.0F, 1);
-  } else {
-    __shfl_xor_sync(~0U, 1.0F, 1);
-  }
+  if (threadIdx.x % 2 == 0) __shfl_xor_sync(~0U, 1.0F, 1);
+  if (threadIdx.x % 2 != 0) __shfl_xor_sync(~0U, 1.0F, 1);
 }
 __global__ inline void shuffle_beside_barrier() {
   if (threadIdx.x < 8) __shfl_xor_sync(~0U, 1.0F, 1);

@@ -4,12 +4,6 @@
 
 #if defined(__SANITIZE_ADDRESS__)  // by GCC; no preset builds the tests with Clang's
 #include <sanitizer/common_interface_defs.h>
-#else
-// The sanitizer is told before and after each jump which stack is in use; without it there is nobody to tell.
-namespace {
-void __sanitizer_start_switch_fiber(void**, const void*, std::size_t) {}
-void __sanitizer_finish_switch_fiber(void*, const void**, std::size_t*) {}
-}  // namespace
 #endif
 
 namespace velbo::simt {
@@ -19,6 +13,21 @@ namespace context = boost::context::detail;
 
 // Enough for the arrays that a kernel has in registers on a GPU, and for the sanitizers' larger frames.
 constexpr std::size_t kStackBytes = 256 * 1024;
+
+// The address sanitizer has to know which stack is in use.  Before a jump: where the stack that is left keeps what the
+// sanitizer knows of it (nullptr: it is left for good), and the stack that is jumped to.
+void before_jump([[maybe_unused]] void** kept, [[maybe_unused]] const void* bottom, [[maybe_unused]] std::size_t size) {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_start_switch_fiber(kept, bottom, size);
+#endif
+}
+
+// After it: what was kept of the stack that is now in use, and which one was left.
+void after_jump([[maybe_unused]] void* kept, [[maybe_unused]] const void** bottom, [[maybe_unused]] std::size_t* size) {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_finish_switch_fiber(kept, bottom, size);
+#endif
+}
 
 }  // namespace
 
@@ -33,9 +42,9 @@ void Fiber::start(Body body) {
 }
 
 void Fiber::resume() {
-  __sanitizer_start_switch_fiber(&fake_stack_outside_, static_cast<char*>(stack_.sp) - stack_.size, stack_.size);
+  before_jump(&fake_stack_outside_, static_cast<char*>(stack_.sp) - stack_.size, stack_.size);
   inside_ = context::jump_fcontext(inside_, this).fctx;
-  __sanitizer_finish_switch_fiber(fake_stack_outside_, nullptr, nullptr);
+  after_jump(fake_stack_outside_, nullptr, nullptr);
 }
 
 void Fiber::stop() { leave(false); }
@@ -43,14 +52,14 @@ void Fiber::stop() { leave(false); }
 // Not instrumented, and nor is enter(): neither returns at the end of a run, and what the sanitizer marked in their
 // frames would stay marked for the next run on the same stack.
 __attribute__((no_sanitize_address)) void Fiber::leave(bool for_good) {
-  __sanitizer_start_switch_fiber(for_good ? nullptr : &fake_stack_inside_, outside_bottom_, outside_size_);
+  before_jump(for_good ? nullptr : &fake_stack_inside_, outside_bottom_, outside_size_);
   outside_ = context::jump_fcontext(outside_, nullptr).fctx;
-  __sanitizer_finish_switch_fiber(fake_stack_inside_, &outside_bottom_, &outside_size_);
+  after_jump(fake_stack_inside_, &outside_bottom_, &outside_size_);
 }
 
 __attribute__((no_sanitize_address)) void Fiber::enter(context::transfer_t from) {
   Fiber& fiber = *static_cast<Fiber*>(from.data);
-  __sanitizer_finish_switch_fiber(nullptr, &fiber.outside_bottom_, &fiber.outside_size_);
+  after_jump(nullptr, &fiber.outside_bottom_, &fiber.outside_size_);
   fiber.outside_ = from.fctx;
   fiber.body_();
   fiber.leave(true);

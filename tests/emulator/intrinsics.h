@@ -2,15 +2,13 @@
 #pragma once
 #include <math.h>  // device code uses C's names: expf, fmaf
 
+#include <concepts>
 #include <cstdint>
 #include <cstring>
-#include <source_location>
+#include <string>
 #include <type_traits>
 
 #include "emulator/machine.h"
-
-// The place of a call, as a last parameter.
-#define VELBO_CALL_SITE const std::source_location& at = std::source_location::current()
 
 namespace velbo::simt {
 
@@ -32,7 +30,7 @@ T shuffle(unsigned mask, T value, unsigned source, const Site& site) {
 }
 
 template <int kBytes>
-void copy_async(void* shared, const void* global, bool valid = true, VELBO_CALL_SITE) {
+void copy_async(void* shared, const void* global, bool valid = true, Place at = Place::here()) {
   static_assert(kBytes == 4 || kBytes == 8 || kBytes == 16, "what cp.async can copy");
   begin_copy(shared, global, kBytes, valid, {"copy_async", at});
 }
@@ -52,32 +50,37 @@ inline const dim3& blockDim = velbo::simt::current_block_size;
 inline const dim3& gridDim = velbo::simt::current_grid_size;
 inline constexpr int warpSize = velbo::simt::kWarpSize;
 
-inline void __syncthreads(VELBO_CALL_SITE) { velbo::simt::block_barrier({"__syncthreads", at}); }
-inline void __syncwarp(unsigned mask = ~0U, VELBO_CALL_SITE) {
+inline void __syncthreads(velbo::simt::Place at = velbo::simt::Place::here()) {
+  velbo::simt::block_barrier({"__syncthreads", at});
+}
+inline void __syncwarp(unsigned mask = ~0U, velbo::simt::Place at = velbo::simt::Place::here()) {
   velbo::simt::warp_exchange(mask, 0, {"__syncwarp", at});
 }
 
 // Lanes are shuffled within groups of `width`, a power of two; a source outside the group is the lane itself.
 template <velbo::simt::Shuffled T>
-T __shfl_sync(unsigned mask, T value, int source, int width = warpSize, VELBO_CALL_SITE) {
+T __shfl_sync(unsigned mask, T value, int source, int width = warpSize,
+              velbo::simt::Place at = velbo::simt::Place::here()) {
   const unsigned lane = velbo::simt::current_lane(), within = static_cast<unsigned>(width) - 1U;
   return velbo::simt::shuffle(mask, value, (lane & ~within) | (static_cast<unsigned>(source) & within),
                               {"__shfl_sync", at});
 }
 template <velbo::simt::Shuffled T>
-T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = warpSize, VELBO_CALL_SITE) {
+T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = warpSize,
+                  velbo::simt::Place at = velbo::simt::Place::here()) {
   const unsigned lane = velbo::simt::current_lane(), within = static_cast<unsigned>(width) - 1U;
   const unsigned source = lane ^ static_cast<unsigned>(lanes);
   // Later groups cannot be read, earlier ones can.
   return velbo::simt::shuffle(mask, value, source <= (lane | within) ? source : lane, {"__shfl_xor_sync", at});
 }
 template <velbo::simt::Shuffled T>
-T __shfl_down_sync(unsigned mask, T value, unsigned lanes, int width = warpSize, VELBO_CALL_SITE) {
+T __shfl_down_sync(unsigned mask, T value, unsigned lanes, int width = warpSize,
+                   velbo::simt::Place at = velbo::simt::Place::here()) {
   const unsigned lane = velbo::simt::current_lane(), within = static_cast<unsigned>(width) - 1U;
   const unsigned source = lane + lanes;
   return velbo::simt::shuffle(mask, value, source <= (lane | within) ? source : lane, {"__shfl_down_sync", at});
 }
-inline unsigned __ballot_sync(unsigned mask, int predicate, VELBO_CALL_SITE) {
+inline unsigned __ballot_sync(unsigned mask, int predicate, velbo::simt::Place at = velbo::simt::Place::here()) {
   const std::uint64_t* const given = velbo::simt::warp_exchange(mask, predicate != 0 ? 1 : 0, {"__ballot_sync", at});
   unsigned ballot = 0;
   for (unsigned lane = 0; lane < velbo::simt::kWarpSize; ++lane) {
@@ -102,14 +105,14 @@ T __ldg(const T* address) {
 
 inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((std::uint64_t{a} * b) >> 32); }
 
-template <velbo::simt::Number T>
+// Of integers only: of floating-point numbers, CUDA's fminf() and fmaxf() say what becomes of NaN.
+template <std::integral T>
 constexpr T min(T a, T b) {
   return b < a ? b : a;
 }
-template <velbo::simt::Number T>
+template <std::integral T>
 constexpr T max(T a, T b) {
   return a < b ? b : a;
 }
 
 // NOLINTEND(readability-identifier-naming,bugprone-reserved-identifier)
-#undef VELBO_CALL_SITE

@@ -1,7 +1,6 @@
 // emulator/launch.h - the emulator's VELBO_LAUNCH and VELBO_SHARED_MEMORY; kernels/simt.cuh says what they do.
 #pragma once
 #include <cstddef>
-#include <source_location>
 #include <tuple>
 #include <utility>
 
@@ -12,7 +11,7 @@ namespace velbo::simt {
 
 // The arguments are converted to the kernel's parameters once, here; every thread gets a copy of those.
 template <class... Parameters, class... Arguments>
-void launch(const char* name, const std::source_location& at, void (*kernel)(Parameters...), dim3 grid, dim3 block,
+void launch(const char* name, const Place& at, void (*kernel)(Parameters...), dim3 grid, dim3 block,
             std::size_t shared_bytes, cudaStream_t, Arguments&&... arguments) {
   const std::tuple<Parameters...> parameters(std::forward<Arguments>(arguments)...);
   const std::size_t limit = shared_memory_limit(reinterpret_cast<const void*>(kernel));
@@ -22,6 +21,6 @@ void launch(const char* name, const std::source_location& at, void (*kernel)(Par
 }  // namespace velbo::simt
 
 #define VELBO_SHARED_MEMORY(name) unsigned char* const name = ::velbo::simt::current_shared_memory()
-#define VELBO_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                         \
-  ::velbo::simt::launch(#kernel, std::source_location::current(), (kernel), (grid), (block), (shared_bytes), \
+#define VELBO_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                      \
+  ::velbo::simt::launch(#kernel, ::velbo::simt::Place::here(), (kernel), (grid), (block), (shared_bytes), \
                         (stream)__VA_OPT__(, ) __VA_ARGS__)

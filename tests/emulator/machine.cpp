@@ -18,9 +18,9 @@ std::string text(const uint3& index) {
   return "(" + std::to_string(index.x) + "," + std::to_string(index.y) + "," + std::to_string(index.z) + ")";
 }
 
-std::string text(const std::source_location& at) {
-  const std::string file = at.file_name();
-  return file.substr(file.find_last_of('/') + 1) + ":" + std::to_string(at.line());
+std::string text(const Place& at) {
+  const std::string file = at.file;
+  return file.substr(file.find_last_of('/') + 1) + ":" + std::to_string(at.line);
 }
 
 std::string text(const Site& site) { return std::string(site.what) + " at " + text(site.at); }

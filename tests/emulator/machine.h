@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <source_location>
 #include <stdexcept>
 
 #include "emulator/schedule.h"
@@ -40,9 +39,17 @@ class UseSchedule {
   Schedule before_;
 };
 
+// A line of source.  Not std::source_location, which Clang 14 lacks; as a default argument, here() is the caller's line.
+struct Place {
+  const char* file;
+  int line;
+
+  static constexpr Place here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
+};
+
 struct Launch {
   const char* name;  // the kernel, as it is written where it is launched
-  std::source_location at;
+  Place at;
   dim3 grid;
   dim3 block;
   std::size_t shared_bytes;
@@ -64,10 +71,10 @@ extern dim3 current_grid_size;
 unsigned current_lane();
 unsigned char* current_shared_memory();
 
-// A call in a kernel: two threads are at the same barrier if they are at the same place.
+// A call in a kernel: two threads are at the same barrier if they are at the same site.
 struct Site {
   const char* what;
-  std::source_location at;
+  Place at;
 };
 
 // Waits for all threads of the block.

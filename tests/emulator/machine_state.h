@@ -57,7 +57,7 @@ inline Thread& running_thread() { return machine.threads[machine.running]; }
 
 // For messages.
 std::string text(const uint3& index);
-std::string text(const std::source_location& at);
+std::string text(const Place& at);
 std::string text(const Site& site);
 std::string text(const Thread& thread);  // who it is and where it waits
 

@@ -1,7 +1,7 @@
 // emulator/types.h - CUDA's own types and keywords, as far as kernels/ needs them.
 #pragma once
 
-// NOLINTBEGIN(readability-identifier-naming,bugprone-reserved-identifier): CUDA's names
+// NOLINTBEGIN(readability-identifier-naming,bugprone-reserved-identifier,google-explicit-constructor): CUDA's names
 
 #define __global__
 #define __device__
@@ -19,8 +19,7 @@ struct uint3 {
 
 struct dim3 {
   unsigned x, y, z;
-  constexpr dim3(unsigned along_x = 1, unsigned along_y = 1,
-                 unsigned along_z = 1)  // NOLINT(google-explicit-constructor)
+  constexpr dim3(unsigned along_x = 1, unsigned along_y = 1, unsigned along_z = 1)
       : x(along_x), y(along_y), z(along_z) {}
 };
 
@@ -50,4 +49,4 @@ constexpr int2 make_int2(int x, int y) { return {x, y}; }
 constexpr int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
 constexpr uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 
-// NOLINTEND(readability-identifier-naming,bugprone-reserved-identifier)
+// NOLINTEND(readability-identifier-naming,bugprone-reserved-identifier,google-explicit-constructor)
