@@ -8,6 +8,7 @@
 
 #include "backend/ops.h"
 #include "cpu/isa.h"
+#include "cpu/packed_columns.h"
 #include "cpu/row_chunks.h"
 
 namespace velbo::internal {
@@ -21,36 +22,6 @@ const RowKernels<T>& kernels() {
     return isa().rows_double;
   }
 }
-
-// A matrix [D, columns] as the kernels read it (PackedMatrix); value(row, column) gives its elements.
-template <class T>
-class Packed {
- public:
-  template <class Value>
-  Packed(std::int64_t d, std::int64_t columns, const Value& value)
-      : vectors_((columns + kernels<T>().lanes - 1) / kernels<T>().lanes),
-        blocks_(static_cast<std::size_t>(vectors_ * d * kernels<T>().lanes)) {
-    const std::int64_t lanes = kernels<T>().lanes;
-    for (std::int64_t v = 0; v < vectors_; v += 2) {
-      const std::int64_t width = std::min<std::int64_t>(2, vectors_ - v) * lanes;
-      std::int64_t first = d;
-      for (std::int64_t i = 0; i < d; ++i)
-        for (std::int64_t k = 0; k < width && v * lanes + k < columns; ++k) {
-          const auto element = static_cast<T>(value(i, v * lanes + k));
-          blocks_[static_cast<std::size_t>(v * d * lanes + i * width + k)] = element;
-          if (element != 0) first = std::min(first, i);
-        }
-      first_.push_back(static_cast<std::int32_t>(first));
-    }
-  }
-  PackedMatrix<T> view() const { return {blocks_.data(), first_.data(), vectors_}; }
-  std::int64_t columns() const { return vectors_ * kernels<T>().lanes; }
-
- private:
-  std::int64_t vectors_;
-  std::vector<T> blocks_;
-  std::vector<std::int32_t> first_;
-};
 
 template <class T>
 std::vector<T> converted(const double* values, std::int64_t n) {
@@ -127,9 +98,9 @@ void expected_log_likelihood(const Context& context, const Rows<T>& rows, const 
   const std::int64_t rank = scale.factor != nullptr ? scale.rank : 0;
   const std::vector<T> mean_t = converted<T>(mean, d);
   const std::vector<T> sd_t = scale.sd != nullptr ? converted<T>(scale.sd, d) : std::vector<T>();
-  const Packed<T> factor(rank > 0 ? d : 0, rank > 0 ? rank + 1 : 0, [&](std::int64_t i, std::int64_t k) {
-    return k == 0 ? mean[i] : scale.factor[i * rank + k - 1];
-  });
+  const PackedColumns<T> factor(
+      rank > 0 ? d : 0, rank > 0 ? rank + 1 : 0, kernels<T>().lanes,
+      [&](std::int64_t i, std::int64_t k) { return k == 0 ? mean[i] : scale.factor[i * rank + k - 1]; });
   Places places;
   const std::int64_t value = places.take(true, 2);
   const std::int64_t gradient = places.take(sums.gradient != nullptr, d);
@@ -227,11 +198,11 @@ void log_likelihood_gradient(const Context& context, const Rows<T>& rows, const 
   const std::int64_t d = rows.n_columns();
   const std::int64_t blocks = (n_draws + kMostDraws - 1) / kMostDraws;
   const std::vector<T> z_t = converted<T>(z, n_draws * d);
-  std::vector<Packed<T>> matrices;
+  std::vector<PackedColumns<T>> matrices;
   for (std::int64_t b = 0; b < blocks; ++b) {
     const std::int64_t count = std::min(kMostDraws, n_draws - b * kMostDraws);
     const double* first = z + b * kMostDraws * d;
-    matrices.emplace_back(d, count > kernels<T>().few_draws && !is_wide_sparse(rows) ? count : 0,
+    matrices.emplace_back(d, count > kernels<T>().few_draws && !is_wide_sparse(rows) ? count : 0, kernels<T>().lanes,
                           [&](std::int64_t i, std::int64_t s) { return first[s * d + i]; });
   }
   const std::int64_t width = gradient != nullptr ? d + 1 : 1;  // sums of a draw: its value and gradient

@@ -11,8 +11,10 @@
 
 namespace velbo::internal {
 
-// A matrix [D, columns] of coefficients in blocks of two vectors of columns (the last of one where their number is odd);
-// block b is row-major [D, its columns], and its rows before first[b] are zero.
+// A matrix [D, columns] of coefficients in blocks of two vectors of columns.  Block b is row-major [D, its columns]; its rows
+// before first[2 b] are zero, and before first[2 b + 1] those of its second vector.  Where the number of vectors is odd the
+// last block is one of pairs of rows: [D / 2 rounded up, two vectors], in which lanes 2 p and 2 p + 1 of vector k are the
+// elements of the two rows in column 2 p + k.  So every load of a row's elements serves two multiplications.
 template <class T>
 struct PackedMatrix {
   const T* blocks = nullptr;

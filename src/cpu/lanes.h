@@ -49,6 +49,22 @@ inline __attribute__((always_inline)) Vector<T> broadcast(T value) {
   return value - Vector<T>{};
 }
 
+// p[0] in the even lanes, p[1] in the odd ones.
+template <class T, int... L>
+inline __attribute__((always_inline)) Vector<T> broadcast_pair(const T* p) {
+  if constexpr (sizeof...(L) < Lanes<T>::count) {
+    return broadcast_pair<T, L..., static_cast<int>(sizeof...(L)) % 2>(p);
+  } else if constexpr (sizeof(T) == sizeof(float)) {  // as an integer, which no arithmetic changes
+    using Integer __attribute__((may_alias, aligned(4))) = long long;
+    using Integers __attribute__((vector_size(VELBO_VECTOR_BYTES))) = long long;
+    return reinterpret_cast<Vector<T>>(*reinterpret_cast<const Integer*>(p) - Integers{});
+  } else {
+    using Pair __attribute__((vector_size(2 * sizeof(T)), may_alias, aligned(sizeof(T)))) = T;
+    const Pair pair = *reinterpret_cast<const Pair*>(p);
+    return __builtin_shufflevector(pair, pair, L...);
+  }
+}
+
 // One level of the transposing reduction: lane l of the result is the sum of two lanes of a where bit H of l is 0, of b
 // where it is 1.
 template <class T, int H, int... L>

@@ -23,13 +23,14 @@ struct GramSums {
   // weighted[r] = c_r x_r, then rho_r, then zeros up to a multiple of 4 columns.
   void weigh(const TileWalk<T>& walk, const T* c, const T* rho) {
     constexpr int n = Lanes<T>::count;
-    for (std::int64_t r = 0; r < walk.used; ++r) {
-      T* to = weighted + r * walk.padded;
-      const T* from = walk.row[r];
+    // Locals: a store of a vector may alias anything.  Columns past D are zero in the tile.
+    const std::int64_t d = walk.d, whole = (d + 4) / 4 * 4, padded = walk.padded, used = walk.used;
+    const T* from = walk.x;
+    T* to = weighted;
+    for (std::int64_t r = 0; r < used; ++r, from += padded, to += padded) {
       const Vector<T> scale = broadcast(c[r]);
-      for (std::int64_t j = 0; j < walk.d; j += n) store(to + j, scale * load(from + j));
-      for (std::int64_t j = walk.d; j < (walk.d + 4) / 4 * 4; ++j) to[j] = 0;
-      if (rho != nullptr) to[walk.d] = rho[r];
+      for (std::int64_t j = 0; j < whole; j += n) store(to + j, scale * load(from + j));
+      if (rho != nullptr) to[d] = rho[r];
     }
   }
 
@@ -79,7 +80,7 @@ void factor_predictors(const TileWalk<T>& walk, const PackedMatrix<T>& factor, T
   Vector<T> all_but_first = broadcast(T(1));
   all_but_first[0] = 0;
   multiply(
-      walk.row, walk.used, factor, walk.d, walk.d, false,
+      walk.row, walk.used, factor, walk.d, walk.rows.n_features, walk.rows.intercept,
       [&]<int V>(std::int64_t r, std::int64_t v, Vector<T>(&sums)[kRowBlock][V]) __attribute__((always_inline)) {
         VELBO_UNROLL
         for (int k = 0; k < kRowBlock; ++k) {

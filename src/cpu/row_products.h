@@ -20,46 +20,66 @@ constexpr int kRowBlock = 6;  // rows of a block of multiply(): 6 x 2 accumulato
 // Rows are worked on in multiples of this: whole row blocks, and whole vectors of per-row numbers.
 constexpr std::int64_t kRowStep = VELBO_VECTOR_BYTES == 64 ? 48 : 24;
 
-// emit(first row, first vector, sums[kRowBlock][V]) for V vectors of  row_r' W,  W [D, V lanes] row-major; `start` is
-// added where not null (an intercept's row of W).
-template <class T, int V, class Emit>
-inline __attribute__((always_inline)) void multiply_block(const T* const* row, const T* w, std::int64_t first,
-                                                          std::int64_t d, const T* start, const Emit& emit) {
+// sums[k][v] of  row_k' W  for a block W of two vectors; `start` is added where not null (an intercept's row of W).
+template <class T>
+inline __attribute__((always_inline)) void multiply_block(const T* const* row, const T* w, const std::int32_t* first,
+                                                          std::int64_t d, const T* start,
+                                                          Vector<T> (&sum)[kRowBlock][2]) {
   constexpr int n = Lanes<T>::count;
-  constexpr int chains = V == 1 ? 2 : 1;  // enough independent sums to hide the latency of an addition
-  Vector<T> sum[chains][kRowBlock][V] = {};
-  if (start != nullptr) {
+  const T* x[kRowBlock];
+  VELBO_UNROLL
+  for (int k = 0; k < kRowBlock; ++k) {
+    x[k] = row[k];
     VELBO_UNROLL
-    for (int k = 0; k < kRowBlock; ++k)
-      for (int v = 0; v < V; ++v) sum[0][k][v] = load(start + v * n);
+    for (int v = 0; v < 2; ++v) sum[k][v] = start != nullptr ? load(start + v * n) : Vector<T>{};
   }
+  std::int64_t i = first[0];
+  for (const std::int64_t second = first[1] < d ? first[1] : d; i < second; ++i) {
+    const Vector<T> b = load(w + 2 * i * n);
+    VELBO_UNROLL
+    for (int k = 0; k < kRowBlock; ++k) sum[k][0] += broadcast(x[k][i]) * b;
+  }
+  for (; i < d; ++i) {
+    const Vector<T> b0 = load(w + 2 * i * n), b1 = load(w + (2 * i + 1) * n);
+    VELBO_UNROLL
+    for (int k = 0; k < kRowBlock; ++k) {
+      const Vector<T> a = broadcast(x[k][i]);  // used at once: not all six fit beside the sums
+      sum[k][0] += a * b0;
+      sum[k][1] += a * b1;
+    }
+  }
+}
+
+// The same for a last block of one vector, by pairs of the rows of W.
+template <class T>
+inline __attribute__((always_inline)) void multiply_pairs(const T* const* row, const T* w, std::int64_t first,
+                                                          std::int64_t d, bool intercept,
+                                                          Vector<T> (&total)[kRowBlock][1]) {
+  constexpr int n = Lanes<T>::count;
+  Vector<T> sum[kRowBlock][2] = {};
   const T* x[kRowBlock];
   VELBO_UNROLL
   for (int k = 0; k < kRowBlock; ++k) x[k] = row[k];
-  std::int64_t i = first;
-  const auto step = [&](std::int64_t at, Vector<T>(&into)[kRowBlock][V]) __attribute__((always_inline)) {
-    Vector<T> b[V];
+  std::int64_t i = first / 2 * 2;
+  const auto step = [&](int k, Vector<T> a, Vector<T> b0, Vector<T> b1) __attribute__((always_inline)) {
+    sum[k][0] += a * b0;
+    sum[k][1] += a * b1;
+  };
+  for (; i + 2 <= d; i += 2) {
+    const Vector<T> b0 = load(w + i * n), b1 = load(w + (i + 1) * n);
     VELBO_UNROLL
-    for (int v = 0; v < V; ++v) b[v] = load(w + (at * V + v) * n);
+    for (int k = 0; k < kRowBlock; ++k) step(k, broadcast_pair(x[k] + i), b0, b1);
+  }
+  if (i < d || intercept) {  // a last pair that lacks a row or has the column of ones
+    const Vector<T> b0 = load(w + i * n), b1 = load(w + (i + 1) * n);
     VELBO_UNROLL
     for (int k = 0; k < kRowBlock; ++k) {
-      const Vector<T> a = broadcast(x[k][at]);  // used at once: not all six fit beside the sums
-      VELBO_UNROLL
-      for (int v = 0; v < V; ++v) into[k][v] += a * b[v];
-    }
-  };
-  if constexpr (chains == 2) {
-    for (; i + 1 < d; i += 2) {
-      step(i, sum[0]);
-      step(i + 1, sum[1]);
+      const T one = intercept ? T(1) : T(0), pair[2] = {i < d ? x[k][i] : one, i < d ? one : T(0)};
+      step(k, broadcast_pair(pair), b0, b1);
     }
   }
-  for (; i < d; ++i) step(i, sum[0]);
-  if constexpr (chains == 2) {
-    VELBO_UNROLL
-    for (int k = 0; k < kRowBlock; ++k) sum[0][k][0] += sum[1][k][0];
-  }
-  emit(sum[0]);
+  VELBO_UNROLL
+  for (int k = 0; k < kRowBlock; ++k) total[k][0] = merge_lanes<T, 1>(sum[k][0], sum[k][1]);
 }
 
 // For every block of rows and of vectors: emit(row, vector, sums[kRowBlock][V]) of X W, W [w_rows, columns].  `rows` is a
@@ -73,17 +93,14 @@ void multiply(const T* const* row, std::int64_t rows, const PackedMatrix<T>& w, 
     between(r);
     for (std::int64_t v = 0; v < w.vectors; v += 2) {
       const T* block = w.blocks + v * w_rows * n;
-      const std::int64_t first = w.first[v / 2];
       if (v + 1 < w.vectors) {
-        multiply_block<T, 2>(
-            row + r, block, first, d,
-            intercept ? block + d * 2 * n : nullptr, [&](auto& sums) __attribute__((always_inline)) {
-              emit(r, v, sums);
-            });
+        Vector<T> sums[kRowBlock][2];
+        multiply_block(row + r, block, w.first + v, d, intercept ? block + d * 2 * n : nullptr, sums);
+        emit(r, v, sums);
       } else {
-        multiply_block<T, 1>(
-            row + r, block, first, d,
-            intercept ? block + d * n : nullptr, [&](auto& sums) __attribute__((always_inline)) { emit(r, v, sums); });
+        Vector<T> sums[kRowBlock][1];
+        multiply_pairs(row + r, block, w.first[v], d, intercept, sums);
+        emit(r, v, sums);
       }
     }
   }

@@ -90,17 +90,34 @@ void expected_terms(RowLikelihood likelihood, const RowTerms<T>& t) {
   }
 }
 
+template <class T>
+VELBO_HD bool is_negative(T x) {  // by the sign bit, which a select takes as it is
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return static_cast<std::int32_t>(elementary::bits_of(x)) < 0;
+  } else {
+    return static_cast<std::int64_t>(elementary::bits_of(x)) < 0;
+  }
+}
+
+// What a row's log likelihood needs of the predictor eta alone: the long chain of operations.
+template <RowLikelihood L, class T>
+VELBO_HD LogisticTail<T> curve_at(T eta) {
+  if constexpr (L == RowLikelihood::bernoulli) return logistic_tail(abs_of(eta));  // mirrored, as in bernoulli_rows()
+  if constexpr (L == RowLikelihood::poisson) return {exp_any(eta), T(0)};
+  return {T(0), T(0)};
+}
+
 // The log likelihood of one row at the predictor eta, and its derivative; weighted.
 template <RowLikelihood L, class T>
-VELBO_HD void row_at(T eta, T y, T trials, T weight, T& value, T& rho) {
+VELBO_HD void row_by(LogisticTail<T> curve, T eta, T y, T trials, T weight, T& value, T& rho) {
   if constexpr (L == RowLikelihood::bernoulli) {
-    const LogisticTail<T> e = logistic_tail(abs_of(eta));  // mirrored, as in bernoulli_rows()
-    const T surprise = eta > T(0) ? y - trials : y;
-    value = weight * (surprise * eta - trials * e.softplus);
-    const T tail = trials * e.sigmoid;
-    rho = weight * (surprise + (eta > T(0) ? tail : -tail));
+    // Either sign of zero will do, as long as both selects agree.
+    const T surprise = is_negative(eta) ? y : y - trials;
+    const T tail = trials * curve.sigmoid;
+    value = weight * (surprise * eta - trials * curve.softplus);
+    rho = weight * (surprise + (is_negative(eta) ? -tail : tail));
   } else if constexpr (L == RowLikelihood::poisson) {
-    const T rate = exp_any(eta);
+    const T rate = curve.softplus;
     value = weight * (y * eta - rate);
     rho = weight * (y - rate);
   } else {
@@ -108,6 +125,11 @@ VELBO_HD void row_at(T eta, T y, T trials, T weight, T& value, T& rho) {
     value = T(-0.5) * weight * residual * residual;
     rho = weight * residual;
   }
+}
+
+template <RowLikelihood L, class T>
+VELBO_HD void row_at(T eta, T y, T trials, T weight, T& value, T& rho) {
+  row_by<L>(curve_at<L>(eta), eta, y, trials, weight, value, rho);
 }
 
 // Calls visit.operator()<L>() with the likelihood as a constant.
@@ -120,13 +142,27 @@ VELBO_HD void with_likelihood(RowLikelihood likelihood, const Visitor& visit) {
   }
 }
 
+// Curves of `count` predictors, into what will be their values and derivatives.  In a loop of its own: a chain that is half
+// as long lets a processor work on twice as many rows at a time.
+template <RowLikelihood L, class T>
+void curves_at(std::int64_t count, const T* eta, T* softplus, T* sigmoid) {
+  VELBO_ROWS_INDEPENDENT
+  for (std::int64_t i = 0; i < count; ++i) {
+    const LogisticTail<T> curve = curve_at<L>(eta[i]);
+    softplus[i] = curve.softplus;
+    sigmoid[i] = curve.sigmoid;
+  }
+}
+
 // Values and derivatives of a tile of rows at one predictor each.
 template <class T>
 void rows_at(RowLikelihood likelihood, std::int64_t used, const T* eta, const T* y, const T* trials, const T* weights,
              T* value, T* rho) {
   with_likelihood(likelihood, [&]<RowLikelihood L>() {
+    curves_at<L>(used, eta, value, rho);
     VELBO_ROWS_INDEPENDENT
-    for (std::int64_t r = 0; r < used; ++r) row_at<L>(eta[r], y[r], trials[r], weights[r], value[r], rho[r]);
+    for (std::int64_t r = 0; r < used; ++r)
+      row_by<L>({value[r], rho[r]}, eta[r], y[r], trials[r], weights[r], value[r], rho[r]);
   });
 }
 
@@ -136,11 +172,13 @@ void rows_at_many(RowLikelihood likelihood, std::int64_t used, std::int64_t colu
                   const T* trials, const T* weights, T* value, T* rho) {
   constexpr int n = Lanes<T>::count;
   with_likelihood(likelihood, [&]<RowLikelihood L>() {
+    curves_at<L>(used * columns, eta, value, rho);
     for (std::int64_t r = 0; r < used; ++r) {
       const T yr = y[r], tr = trials[r], wr = weights[r];
       for (std::int64_t s = r * columns; s < (r + 1) * columns; s += n) {
         VELBO_ROWS_INDEPENDENT
-        for (int k = 0; k < n; ++k) row_at<L>(eta[s + k], yr, tr, wr, value[s + k], rho[s + k]);
+        for (int k = 0; k < n; ++k)
+          row_by<L>({value[s + k], rho[s + k]}, eta[s + k], yr, tr, wr, value[s + k], rho[s + k]);
       }
     }
   });

@@ -164,13 +164,20 @@ struct TileWalk {
       const E* __restrict from = base + stored(begin + r) * stride;
       std::int64_t j = 0;
       if constexpr (sizeof(E) == sizeof(T)) {
-        // A centre in two parts keeps the digits that one T has not: x - high is exact where x is near it.
+        // A centre in two parts keeps the digits that one T has not: x - high is exact where x is near it.  The last vector
+        // overlaps the one before it; rows of less than one are done by element.
+        const std::int64_t whole = count < lanes ? 0 : count - lanes;
         if (centre != nullptr) {
-          for (; j + lanes <= count; j += lanes) store(to + j, (load(from + j) - load(high + j)) - load(low + j));
-          for (; j < count; ++j) to[j] = (from[j] - high[j]) - low[j];
+          const auto move = [&](std::int64_t at) __attribute__((always_inline)) {
+            store(to + at, (load(from + at) - load(high + at)) - load(low + at));
+          };
+          for (; j < whole; j += lanes) move(j);
+          if (count >= lanes) move(whole);
+          for (; count < lanes && j < count; ++j) to[j] = (from[j] - high[j]) - low[j];
         } else {
-          for (; j + lanes <= count; j += lanes) store(to + j, load(from + j));
-          for (; j < count; ++j) to[j] = from[j];
+          for (; j < whole; j += lanes) store(to + j, load(from + j));
+          if (count >= lanes) store(to + whole, load(from + whole));
+          for (; count < lanes && j < count; ++j) to[j] = from[j];
         }
       } else if (centre != nullptr) {
         for (; j < count; ++j) to[j] = static_cast<T>(static_cast<double>(from[j]) - centre[j]);

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/packed_columns.h"
+
 namespace velbo::internal {
 namespace {
 
@@ -29,25 +31,6 @@ const RowKernels<T>& rows_of(const IsaTable& table) {
     return table.rows_double;
   }
 }
-
-// [D, columns] in the blocks that a table with so many lanes reads; element (i, k) is value(i, k).
-template <class T>
-struct Packed {
-  template <class Value>
-  Packed(std::int64_t d, std::int64_t columns, std::int64_t lanes, const Value& value)
-      : vectors((columns + lanes - 1) / lanes) {
-    for (std::int64_t v = 0; v < vectors; v += 2) {
-      first.push_back(0);
-      for (std::int64_t i = 0; i < d; ++i)
-        for (std::int64_t k = v * lanes; k < std::min(v + 2, vectors) * lanes; ++k)
-          blocks.push_back(k < columns ? value(i, k) : T(0));
-    }
-  }
-  [[nodiscard]] PackedMatrix<T> view() const { return {blocks.data(), first.data(), vectors}; }
-  std::int64_t vectors;
-  std::vector<T> blocks;
-  std::vector<std::int32_t> first;
-};
 
 // Everything that the kernels of one table give for one problem, as one vector.  Rows are copied into tiles where they
 // are centred, and else read in place.
@@ -68,7 +51,7 @@ std::vector<double> results(const IsaTable& table, std::int64_t n, std::int64_t 
     mean[j] = T(0.1) * static_cast<T>(j % 3) - T(0.1);
     sd[j] = T(0.1) / static_cast<T>(1 + j);
   }
-  const Packed<T> factor(d, d + 1, kernels.lanes, [&](std::int64_t i, std::int64_t k) {
+  const PackedColumns<T> factor(d, d + 1, kernels.lanes, [&](std::int64_t i, std::int64_t k) {
     return k == 0 ? mean[static_cast<std::size_t>(i)] : i >= k - 1 ? T(0.3) / static_cast<T>(2 + i - k) : T(0);
   });
   const std::vector<double> centre(size, 0.125);
@@ -82,7 +65,7 @@ std::vector<double> results(const IsaTable& table, std::int64_t n, std::int64_t 
                      .n_rows = n,
                      .n_features = n_features};
   const std::int64_t elements =
-      std::max(expectation_scratch<T>(d, factor.vectors * kernels.lanes, true, true), draws_scratch<T>(d, 19, true));
+      std::max(expectation_scratch<T>(d, factor.columns(), true, true), draws_scratch<T>(d, 19, true));
   const std::unique_ptr<T, Free<T>> scratch(
       static_cast<T*>(::operator new (static_cast<std::size_t>(elements) * sizeof(T), std::align_val_t{64})));
   std::vector<double> out(6 + 8 * size + 3 * size * size + 2 * 22 + 22 * size, 0.0);
@@ -111,8 +94,9 @@ std::vector<double> results(const IsaTable& table, std::int64_t n, std::int64_t 
   for (const std::int64_t n_draws : {3, 19}) {
     std::vector<T> z(static_cast<std::size_t>(n_draws) * size);
     for (std::size_t i = 0; i < z.size(); ++i) z[i] = T(0.05) * static_cast<T>(i % 7);
-    const Packed<T> matrix(d, n_draws, kernels.lanes,
-                           [&](std::int64_t i, std::int64_t s) { return z[static_cast<std::size_t>(s * d + i)]; });
+    const PackedColumns<T> matrix(d, n_draws, kernels.lanes, [&](std::int64_t i, std::int64_t s) {
+      return z[static_cast<std::size_t>(s * d + i)];
+    });
     kernels.draws({.rows = &rows,
                    .end = n,
                    .z = z.data(),
