@@ -15,7 +15,7 @@ namespace context = boost::context::detail;
 constexpr std::size_t kStackBytes = 256 * 1024;
 
 // The address sanitizer has to know which stack is in use.  Before a jump: where the stack that is left keeps what the
-// sanitizer knows of it (nullptr: it is left for good), and the stack that is jumped to.
+// sanitizer knows of it, and the stack that is jumped to.
 void before_jump([[maybe_unused]] void** kept, [[maybe_unused]] const void* bottom, [[maybe_unused]] std::size_t size) {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(kept, bottom, size);
@@ -37,7 +37,6 @@ Fiber::~Fiber() { allocator_.deallocate(stack_); }
 
 void Fiber::start(Body body) {
   body_ = body;
-  fake_stack_inside_ = nullptr;
   inside_ = context::make_fcontext(stack_.sp, stack_.size, enter);
 }
 
@@ -47,22 +46,20 @@ void Fiber::resume() {
   after_jump(fake_stack_outside_, nullptr, nullptr);
 }
 
-void Fiber::stop() { leave(false); }
-
 // Not instrumented, and nor is enter(): neither returns at the end of a run, and what the sanitizer marked in their
 // frames would stay marked for the next run on the same stack.
-__attribute__((no_sanitize_address)) void Fiber::leave(bool for_good) {
-  before_jump(for_good ? nullptr : &fake_stack_inside_, outside_bottom_, outside_size_);
+__attribute__((no_sanitize_address)) void Fiber::stop() {
+  before_jump(&fake_stack_inside_, outside_bottom_, outside_size_);
   outside_ = context::jump_fcontext(outside_, nullptr).fctx;
   after_jump(fake_stack_inside_, &outside_bottom_, &outside_size_);
 }
 
 __attribute__((no_sanitize_address)) void Fiber::enter(context::transfer_t from) {
   Fiber& fiber = *static_cast<Fiber*>(from.data);
-  after_jump(nullptr, &fiber.outside_bottom_, &fiber.outside_size_);
+  after_jump(fiber.fake_stack_inside_, &fiber.outside_bottom_, &fiber.outside_size_);
   fiber.outside_ = from.fctx;
   fiber.body_();
-  fiber.leave(true);
+  fiber.stop();
   std::abort();  // nobody resumes a fiber that has ended
 }
 

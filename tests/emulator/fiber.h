@@ -26,14 +26,14 @@ class Fiber {
 
  private:
   static void enter(boost::context::detail::transfer_t from);
-  void leave(bool for_good);
 
   boost::context::protected_fixedsize_stack allocator_;  // with a guard page: a stack that overflows crashes at once
   boost::context::stack_context stack_;
   boost::context::detail::fcontext_t inside_ = nullptr;
   boost::context::detail::fcontext_t outside_ = nullptr;
   Body body_ = nullptr;
-  // What the address sanitizer keeps for us while we are elsewhere.
+  // What the address sanitizer keeps for us while we are elsewhere.  Its stack of frames for the inside, which is costly to
+  // make, serves all runs.
   void* fake_stack_inside_ = nullptr;
   void* fake_stack_outside_ = nullptr;
   const void* outside_bottom_ = nullptr;
