@@ -6,8 +6,7 @@
 // For that to work, a file of kernels/
 //   - takes its dynamic shared memory by VELBO_SHARED_MEMORY and has no static __shared__ arrays: the emulator gives
 //     every block memory of exactly the size that was asked for, filled with NaN;
-//   - launches by VELBO_LAUNCH; a kernel with commas in its template arguments is named first:
-//     `const auto kernel = rows_kernel<float, 8>;`
+//   - launches by VELBO_LAUNCH; a kernel with commas in its template arguments stands in parentheses;
 //   - copies asynchronously by the functions below, and holds no assembly of its own;
 //   - uses no CUB, cooperative groups, textures or anything else that tests/emulator/intrinsics.h and runtime.h lack.
 #pragma once

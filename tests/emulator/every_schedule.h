@@ -22,8 +22,14 @@ auto under_every_schedule(Run run) {
 }
 
 template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+testing::AssertionResult same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  if (a.size() != b.size()) return testing::AssertionFailure() << a.size() << " elements and " << b.size();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::memcmp(&a[i], &b[i], sizeof(T)) != 0) {
+      return testing::AssertionFailure() << "element " << i << ": " << a[i] << " and " << b[i];
+    }
+  }
+  return testing::AssertionSuccess();
 }
 
 // Fails the test unless run(), which launches and gives a std::vector of numbers, gives the same bits under every
@@ -32,7 +38,7 @@ template <class Run>
 auto same_under_every_schedule(Run run) {
   const auto results = under_every_schedule(run);
   for (std::size_t i = 1; i < results.size(); ++i) {
-    EXPECT_TRUE(same_bits(results[i], results[0])) << all_schedules()[i] << ": other bits than " << all_schedules()[0];
+    EXPECT_TRUE(same_bits(results[i], results[0])) << "under " << all_schedules()[i] << " and " << all_schedules()[0];
   }
   return results[0];
 }

@@ -17,7 +17,7 @@ concept Number = std::is_arithmetic_v<T>;
 
 // What shuffles take in CUDA without a conversion.
 template <class T>
-concept Shuffled = Number<T> &&(sizeof(T) == 4 || sizeof(T) == 8);
+concept Shuffled = (sizeof(T) == 4 || sizeof(T) == 8) && Number<T>;
 
 template <Shuffled T>
 T shuffle(unsigned mask, T value, unsigned source, const Site& site) {

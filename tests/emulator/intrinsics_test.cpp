@@ -103,8 +103,8 @@ TEST(Intrinsics, Arithmetic) {
   EXPECT_EQ(max(3U, 4U), 4U);
 }
 
-template <int kBytes>
-__global__ void copy_masked(const unsigned char* from, unsigned n_valid, unsigned char* out) {
+template <class Byte, int kBytes>
+__global__ void copy_masked(const Byte* from, unsigned n_valid, Byte* out) {
   VELBO_SHARED_MEMORY(raw);
   const unsigned at = threadIdx.x * kBytes;
   copy_async<kBytes>(raw + at, from + at, threadIdx.x < n_valid);
@@ -122,7 +122,8 @@ void check_masked_copies() {
   bytes.resize(kThreads * kBytes, 0);
   EXPECT_EQ(same_under_every_schedule([&] {
               const DeviceArray<unsigned char> out(bytes.size());
-              VELBO_LAUNCH(copy_masked<kBytes>, 1, kThreads, bytes.size(), nullptr, from.data(), kValid, out.data());
+              VELBO_LAUNCH((copy_masked<unsigned char, kBytes>), 1, kThreads, bytes.size(), nullptr, from.data(),
+                           kValid, out.data());
               return out.on_host();
             }),
             bytes);
