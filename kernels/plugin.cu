@@ -1,4 +1,4 @@
-// The plugin's one exported function and the functions that find devices.
+// The plugin's one exported function, its table, and the functions that find devices.
 #include <cuda_runtime.h>
 
 #include <cstdio>
@@ -7,38 +7,14 @@
 
 #include "backend/cuda_architectures.h"
 #include "backend/cuda_plugin.h"
+#include "cuda_device.cuh"
+#include "device_ops.cuh"
 
 namespace {
 
-thread_local char last_reason_text[512];
-
-// Remembers why a call failed and gives the error back.
-int fail(cudaError_t error) {
-  (void)cudaGetLastError();  // the runtime remembers it too, and would report it from an innocent later call
-  if (error == cudaErrorInsufficientDriver) {
-    // The runtime says "CUDA driver version is insufficient" also where there is no driver at all.
-    int driver = 0;
-    (void)cudaDriverGetVersion(&driver);
-    if (driver == 0) {
-      std::snprintf(last_reason_text, sizeof last_reason_text, "no CUDA driver is installed (libcuda.so.1)");
-    } else {
-      std::snprintf(last_reason_text, sizeof last_reason_text,
-                    "the CUDA driver is for CUDA %d.%d and this velbo needs one for CUDA %d.%d or newer", driver / 1000,
-                    driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
-    }
-  } else if (error == cudaErrorNoDevice) {
-    std::snprintf(last_reason_text, sizeof last_reason_text, "the CUDA driver finds no device");
-  } else {
-    std::snprintf(last_reason_text, sizeof last_reason_text, "%s (%s)", cudaGetErrorString(error),
-                  cudaGetErrorName(error));
-  }
-  return error;
-}
-
-int succeed() {
-  last_reason_text[0] = '\0';
-  return 0;
-}
+using velbo::kernels::CudaDevice;
+using velbo::kernels::fail;
+using velbo::kernels::succeed;
 
 int device_count(int* count) {
   const cudaError_t error = cudaGetDeviceCount(count);
@@ -68,7 +44,16 @@ int device_info(int index, VelboCudaDeviceInfo* info) {
   return succeed();
 }
 
-const char* last_reason() { return last_reason_text; }
+const char* last_reason() { return velbo::kernels::last_reason_text; }
+
+int memory(int device, int64_t* free_bytes, int64_t* total_bytes) {
+  return velbo::kernels::reported<CudaDevice>(device, [&](const velbo::kernels::Launch&) {
+    std::size_t free = 0, total = 0;
+    velbo::kernels::check(cudaMemGetInfo(&free, &total));
+    *free_bytes = static_cast<int64_t>(free);
+    *total_bytes = static_cast<int64_t>(total);
+  });
+}
 
 constexpr VelboCudaPlugin table = {
     .abi = VELBO_CUDA_PLUGIN_ABI,
@@ -76,6 +61,13 @@ constexpr VelboCudaPlugin table = {
     .device_count = device_count,
     .device_info = device_info,
     .last_reason = last_reason,
+    .allocate = velbo::kernels::allocate<CudaDevice>,
+    .release = velbo::kernels::release<CudaDevice>,
+    .upload = velbo::kernels::copy<CudaDevice, cudaMemcpyHostToDevice>,
+    .download = velbo::kernels::copy<CudaDevice, cudaMemcpyDeviceToHost>,
+    .memory = memory,
+    .ops_float = &velbo::kernels::ops_float,
+    .ops_double = &velbo::kernels::ops_double,
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ struct MatrixView {
 };
 
 // n elements in the memory of one device, aligned to 64 bytes, not initialised.  Owns them; moves, never copies by itself.
-// Instantiated for float, double and std::int32_t.
+// Instantiated for float, double, std::int32_t and std::int64_t.
 // Throws Error(memory) naming the bytes when there are not enough, Error(device) when the device cannot be used.
 template <class T>
 class VELBO_EXPORT Array {

@@ -1,4 +1,4 @@
-// backend/array.cpp - memory of the CPU "device".
+// backend/array.cpp
 #include "velbo/array.h"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "backend/cuda_ops.h"
 #include "velbo/error.h"
 
 namespace velbo {
@@ -28,19 +29,28 @@ void* allocate(std::size_t bytes) {
   return memory;
 }
 
+std::int64_t bytes_of(std::int64_t size, std::size_t each) { return size * static_cast<std::int64_t>(each); }
+
 }  // namespace
 
 template <class T>
 Array<T>::Array(Device device, std::int64_t size) : device_(device), size_(size) {
-  if (device.kind != DeviceKind::cpu)
-    throw Error(ErrorCode::device, to_string(device) + ": this version has no memory of CUDA devices yet");
   if (size < 0) throw Error(ErrorCode::shape, "size of an array is " + std::to_string(size) + ", expected 0 or more");
-  if (size > 0) data_ = static_cast<T*>(allocate(static_cast<std::size_t>(size) * sizeof(T)));
+  if (device.kind == DeviceKind::cuda) {
+    require_usable(device);
+    if (size > 0) data_ = static_cast<T*>(internal::cuda_allocate(device.index, bytes_of(size, sizeof(T))));
+  } else if (size > 0) {
+    data_ = static_cast<T*>(allocate(static_cast<std::size_t>(size) * sizeof(T)));
+  }
 }
 
 template <class T>
 Array<T>::~Array() {
-  std::free(data_);
+  if (device_.kind == DeviceKind::cuda) {
+    internal::cuda_release(device_.index, data_);
+  } else {
+    std::free(data_);
+  }
 }
 
 template <class T>
@@ -48,7 +58,12 @@ void Array<T>::upload(std::span<const T> host) {
   if (static_cast<std::int64_t>(host.size()) != size_)
     throw Error(ErrorCode::shape,
                 "upload of " + std::to_string(host.size()) + " elements into an array of " + std::to_string(size_));
-  std::copy(host.begin(), host.end(), data_);
+  if (size_ == 0) return;
+  if (device_.kind == DeviceKind::cuda) {
+    internal::cuda_upload(device_.index, data_, host.data(), bytes_of(size_, sizeof(T)));
+  } else {
+    std::copy(host.begin(), host.end(), data_);
+  }
 }
 
 template <class T>
@@ -56,11 +71,17 @@ void Array<T>::download(std::span<T> host) const {
   if (static_cast<std::int64_t>(host.size()) != size_)
     throw Error(ErrorCode::shape,
                 "download of an array of " + std::to_string(size_) + " elements into " + std::to_string(host.size()));
-  std::copy(data_, data_ + size_, host.begin());
+  if (size_ == 0) return;
+  if (device_.kind == DeviceKind::cuda) {
+    internal::cuda_download(device_.index, host.data(), data_, bytes_of(size_, sizeof(T)));
+  } else {
+    std::copy(data_, data_ + size_, host.begin());
+  }
 }
 
 template class VELBO_EXPORT Array<float>;
 template class VELBO_EXPORT Array<double>;
 template class VELBO_EXPORT Array<std::int32_t>;
+template class VELBO_EXPORT Array<std::int64_t>;
 
 }  // namespace velbo

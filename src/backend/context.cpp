@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "backend/cuda_ops.h"
 #include "backend/ops.h"
 #include "cpu/isa.h"
 #include "velbo/error.h"
@@ -25,20 +26,17 @@ Context::Context(Device device, int threads) : device_(device), threads_(threads
                 "threads is " + std::to_string(threads) + ", expected at most " + std::to_string(kMostThreads));
   require_usable(device);
   internal::require_isa();
-  if (device.kind == DeviceKind::cuda)
-    throw Error(ErrorCode::device,
-                to_string(device) + ": this version has no operations for CUDA devices yet; use the cpu");
   if (threads_ == 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
 template <>
 const internal::Ops<float>& Context::ops<float>() const {
-  return internal::cpu_ops_float();
+  return device_.kind == DeviceKind::cuda ? internal::cuda_ops_float() : internal::cpu_ops_float();
 }
 
 template <>
 const internal::Ops<double>& Context::ops<double>() const {
-  return internal::cpu_ops_double();
+  return device_.kind == DeviceKind::cuda ? internal::cuda_ops_double() : internal::cpu_ops_double();
 }
 
 }  // namespace velbo

@@ -10,7 +10,10 @@ extern "C" {
 
 // Raise it with every change of what follows.  The plugin and the library are built together; this number only tells
 // apart files of two installations that were mixed up.
-#define VELBO_CUDA_PLUGIN_ABI 1u
+#define VELBO_CUDA_PLUGIN_ABI 2u
+
+// cudaErrorMemoryAllocation
+#define VELBO_CUDA_OUT_OF_MEMORY 2
 
 // Of one device.
 typedef struct VelboCudaDeviceInfo {
@@ -23,7 +26,7 @@ typedef struct VelboCudaDeviceInfo {
   char code_for[128];  // the compute capabilities that the plugin holds code for, "9.0" or "7.5, 8.0"
 } VelboCudaDeviceInfo;
 
-// Functions return 0, or a cudaError_t whose text last_reason() then gives (of this thread, until its next call).
+// Functions return 0, VELBO_CUDA_OUT_OF_MEMORY, or another cudaError_t whose text last_reason() then gives (of this thread, until its next call).
 typedef struct VelboCudaPlugin {
   uint32_t abi;          // VELBO_CUDA_PLUGIN_ABI; this field and the next stay the first two for ever
   uint32_t table_bytes;  // sizeof(VelboCudaPlugin), against a change that forgot to raise the number
@@ -31,6 +34,17 @@ typedef struct VelboCudaPlugin {
   int (*device_count)(int* count);                           // *count is 0 on failure
   int (*device_info)(int index, VelboCudaDeviceInfo* info);  // 0 <= index < device_count
   const char* (*last_reason)(void);                          // "" if the last call succeeded; never null
+
+  // Memory of a device.  Copies block.  Of an allocation that fails *memory is null.
+  int (*allocate)(int device, int64_t bytes, void** memory);
+  void (*release)(int device, void* memory);
+  int (*upload)(int device, void* to, const void* from, int64_t bytes);
+  int (*download)(int device, void* to, const void* from, int64_t bytes);
+  int (*memory)(int device, int64_t* free_bytes, int64_t* total_bytes);
+
+  // Operations: velbo::internal::DeviceOps<float> and <double> (backend/device_ops.h).
+  const void* ops_float;
+  const void* ops_double;
 } VelboCudaPlugin;
 
 typedef const VelboCudaPlugin* (*VelboCudaPluginFunction)(void);

@@ -48,6 +48,13 @@ constexpr VelboCudaPlugin table = {
     .device_count = device_count,
     .device_info = device_info,
     .last_reason = last_reason,
+    .allocate = nullptr,
+    .release = nullptr,
+    .upload = nullptr,
+    .download = nullptr,
+    .memory = nullptr,
+    .ops_float = nullptr,
+    .ops_double = nullptr,
 };
 
 }  // namespace

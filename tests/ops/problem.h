@@ -1,4 +1,4 @@
-// What the tests of the CPU's operations share: rows in every storage, and the sums by definition in long double.
+// What the tests of the operations share: rows in every storage, and the sums by definition in long double.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -8,9 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "backend/ops.h"
-#include "cpu/isa.h"
 #include "math/expectations.h"
+#include "ops/device.h"
 
 namespace velbo::internal {
 
@@ -59,7 +58,9 @@ struct Problem {
   std::vector<std::int32_t> column;
   std::vector<T> y, trials, weights, offset;  // of stored rows
   std::int64_t rank = 0;
-  Rows<T> rows;
+  bool extras = false;  // trials, weights and an offset
+  Rows<T> rows;         // points to device memory, which `kept` owns: a copy of the problem shares it
+  std::vector<std::shared_ptr<void>> kept;
 
   [[nodiscard]] std::size_t stored(std::size_t n) const {
     return index.empty() ? n : static_cast<std::size_t>(index[n]);
@@ -81,23 +82,39 @@ struct Problem {
   [[nodiscard]] double trials_of(std::size_t n) const {
     return rows.trials != nullptr ? static_cast<double>(trials[stored(n)]) : 1.0;
   }
-  void point();
+  void place();
 };
 
-// Points `rows` at the vectors; again after a copy.
+// Copies the vectors to the device and points `rows` there.
 template <class T>
-void Problem<T>::point() {
-  rows.x = rows.row_start != nullptr || !row_start.empty() ? nullptr
-           : rows.element == Element::float32              ? static_cast<const void*>(x_float.data())
-                                                           : static_cast<const void*>(x_double.data());
+void Problem<T>::place() {
+  const auto put = [&]<class E>(const std::vector<E>& elements) -> const E* {
+    if (elements.empty()) return nullptr;
+    auto on_device = std::make_shared<OnDevice<E>>(elements);
+    kept.push_back(on_device);
+    return on_device->data();
+  };
   if (!row_start.empty()) {
-    rows.row_start = row_start.data();
-    rows.column = column.data();
-    rows.value = sparse_value.data();
+    rows.row_start = put(row_start);
+    rows.column = put(column);
+    rows.value = put(sparse_value);
+  } else if (rows.element == Element::float32) {
+    rows.x = put(x_float);
+  } else {
+    rows.x = put(x_double);
   }
-  rows.centre = centre.empty() ? nullptr : centre.data();
-  rows.y = y.data();
-  rows.index = index.empty() ? nullptr : index.data();
+  if (!centre.empty()) {
+    auto shared = std::make_shared<std::vector<double>>(centre);
+    rows.centre = shared->data();
+    kept.push_back(shared);
+  }
+  rows.y = put(y);
+  rows.index = put(index);
+  if (extras) {
+    rows.trials = put(trials);
+    rows.weights = put(weights);
+    rows.offset = put(offset);
+  }
 }
 
 // Deterministic and varied; predictors of size one, so that every quadrature rule is met as `width` varies.
@@ -105,6 +122,7 @@ template <class T>
 Problem<T> make_problem(const Storage& storage, RowLikelihood likelihood, std::int64_t n, std::int64_t d, double width,
                         bool extras, std::int64_t rank = -1) {
   Problem<T> p;
+  p.extras = extras;
   p.rank = rank < 0 ? d : rank;
   const std::int64_t n_features = d - (storage.intercept ? 1 : 0);
   const std::int64_t stored = storage.index ? n / 2 + 3 : n;
@@ -175,12 +193,7 @@ Problem<T> make_problem(const Storage& storage, RowLikelihood likelihood, std::i
   p.rows.n_rows = n;
   p.rows.n_features = n_features;
   p.rows.likelihood = likelihood;
-  p.point();
-  if (extras) {
-    p.rows.trials = p.trials.data();
-    p.rows.weights = p.weights.data();
-    p.rows.offset = p.offset.data();
-  }
+  p.place();
   return p;
 }
 
@@ -274,27 +287,5 @@ double tolerance(std::int64_t n, std::int64_t d) {
   const double rows = std::max(1.0, std::sqrt(static_cast<double>(n)));
   return (sizeof(T) == 4 ? 2e-6 : 1e-9) * rows * std::sqrt(static_cast<double>(d) + 1);
 }
-
-// Whether this processor can run the instruction set that ctest asked for, if it did.
-inline bool wanted_isa_runs() {
-  const char* wanted = std::getenv("VELBO_CPU_ISA");
-  if (wanted == nullptr) return true;
-  const IsaTables tables = runnable_isa_tables();
-  for (int i = 0; i < tables.count; ++i)
-    if (tables.table[i]->name == wanted) return true;
-  return false;
-}
-
-// Skips where it can not.
-template <class T>
-class OpsTest : public testing::Test {
- public:
-  void SetUp() override {
-    if (wanted_isa_runs()) return;
-    GTEST_SKIP() << "this processor does not run x86-64-" << std::getenv("VELBO_CPU_ISA");
-  }
-  static const Ops<T>& ops(const Context& context) { return context.ops<T>(); }
-};
-using Scalars = testing::Types<float, double>;
 
 }  // namespace velbo::internal

@@ -1,5 +1,7 @@
 // Wide sparse rows (100,000 columns), whose loops are those of their entries, against plain loops over the entries.
-#include "cpu/ops_problem.h"
+#include <optional>
+
+#include "ops/problem.h"
 
 namespace velbo::internal {
 namespace {
@@ -34,16 +36,21 @@ struct WideProblem {
       sd.push_back(0.1 + 0.1 * std::cos(static_cast<double>(j)));
     }
     for (std::int64_t i = 0; i < 450; ++i) indices.push_back(i * 7 % kStored);
-    rows.row_start = row_start.data();
-    rows.column = column.data();
-    rows.value = value.data();
+    device_row_start.emplace(row_start);
+    device_column.emplace(column);
+    device_value.emplace(value);
+    for (const auto* values : {&y, &trials, &weights, &offset}) columns.emplace_back(*values);
+    device_index.emplace(indices);
+    rows.row_start = device_row_start->data();
+    rows.column = device_column->data();
+    rows.value = device_value->data();
     rows.intercept = intercept;
-    rows.y = y.data();
-    rows.trials = trials.data();
-    rows.weights = weights.data();
-    rows.offset = offset.data();
+    rows.y = columns[0].data();
+    rows.trials = columns[1].data();
+    rows.weights = columns[2].data();
+    rows.offset = columns[3].data();
     rows.scale = T(2);
-    rows.index = index ? indices.data() : nullptr;
+    rows.index = index ? device_index->data() : nullptr;
     rows.n_rows = index ? 450 : kStored;
     rows.n_features = kWide;
   }
@@ -56,7 +63,7 @@ struct WideProblem {
     if (rows.intercept) use(static_cast<std::size_t>(kWide), 1.0);
   }
   [[nodiscard]] std::size_t stored(std::int64_t n) const {
-    return static_cast<std::size_t>(rows.index != nullptr ? rows.index[n] : n);
+    return static_cast<std::size_t>(rows.index != nullptr ? indices[static_cast<std::size_t>(n)] : n);
   }
 
   static constexpr std::int64_t kStored = 330;
@@ -64,6 +71,10 @@ struct WideProblem {
   std::vector<std::int32_t> column;
   std::vector<double> value, mean, sd;
   std::vector<T> y, trials, weights, offset;
+  std::optional<OnDevice<std::int64_t>> device_row_start, device_index;
+  std::optional<OnDevice<std::int32_t>> device_column;
+  std::optional<OnDevice<double>> device_value;
+  std::vector<OnDevice<T>> columns;
   Rows<T> rows;
 };
 
@@ -116,19 +127,20 @@ TYPED_TEST(OpsTest, WideSparseRowsEqualPlainSums) {
         });
       }
       std::vector<double> got(d), other(d);
-      const Context context({}, 2);
+      const Context context = test_context(2);
       const auto& ops = this->ops(context);
-      std::vector<T> curvature_rows(n_rows);
-      RowSums<T> sums{.gradient = got.data(), .diagonal = other.data(), .curvature_rows = curvature_rows.data()};
+      const OnDevice<T> kept_curvature(n_rows), device_c(c), device_r(r);
+      RowSums<T> sums{.gradient = got.data(), .diagonal = other.data(), .curvature_rows = kept_curvature.data()};
       ops.expected_log_likelihood(context, p.rows, p.mean.data(), {.sd = p.sd.data()}, {}, sums);
       EXPECT_NEAR(sums.value, static_cast<double>(value), near);
       expect_near(got, gradient, near, "gradient");
       expect_near(other, diagonal, near, "diagonal");
+      const std::vector<T> curvature_rows = kept_curvature.host();
       expect_near(std::vector<double>(curvature_rows.begin(), curvature_rows.end()), rows_c, 1e-4, "curvature");
-      ops.weighted_gram(context, p.rows, c.data(), r.data(), true, got.data(), other.data());
+      ops.weighted_gram(context, p.rows, device_c.data(), device_r.data(), true, got.data(), other.data());
       expect_near(got, gram, near, "gram");
       expect_near(other, moment, near, "moment");
-      ops.curvature_product(context, p.rows, c.data(), p.mean.data(), got.data());
+      ops.curvature_product(context, p.rows, device_c.data(), p.mean.data(), got.data());
       expect_near(got, product, near, "product");
       std::vector<double> z(2 * d);
       std::copy(p.mean.begin(), p.mean.end(), z.begin() + static_cast<std::ptrdiff_t>(d));

@@ -1,5 +1,5 @@
 // Log likelihoods of draws of the latents and their gradients, against plain loops and finite differences.
-#include "cpu/ops_problem.h"
+#include "ops/problem.h"
 
 namespace velbo::internal {
 namespace {
@@ -8,7 +8,7 @@ TYPED_TEST_SUITE(OpsTest, Scalars);
 
 template <class T>
 void expect_plain_draws(const Problem<T>& p, std::int64_t n_draws) {
-  const Context context({}, 1);
+  const Context context = test_context();
   const auto d = static_cast<std::size_t>(p.rows.n_columns());
   const auto count = static_cast<std::size_t>(n_draws);
   std::vector<double> z(count * d), value(count, -1), out(count, -1), gradient(count * d, -1);
@@ -66,8 +66,8 @@ TYPED_TEST(OpsTest, DrawsOfWideRows) {
 }
 
 TEST(DrawsGradient, IsTheDerivativeByFiniteDifferences) {
-  if (!wanted_isa_runs()) GTEST_SKIP() << "this processor does not run the instruction set asked for";
-  const Context context({}, 1);
+  if (!why_not_here().empty()) GTEST_SKIP() << why_not_here();
+  const Context context = test_context();
   for (const RowLikelihood likelihood : kLikelihoods)
     for (const Storage& storage : kStorages) {
       const auto p = make_problem<double>(storage, likelihood, 60, 5, 1, true);
@@ -92,9 +92,9 @@ TEST(DrawsGradient, IsTheDerivativeByFiniteDifferences) {
 // Extreme predictors: nothing overflows, and the tails keep their digits.
 TYPED_TEST(OpsTest, ExtremePredictorsAreFinite) {
   using T = TypeParam;
-  const Context context({}, 1);
-  const std::vector<T> y = {T(0), T(1), T(0), T(1)};
-  const std::vector<float> x = {1, 1, -1, -1};
+  const Context context = test_context();
+  const OnDevice<T> y(std::vector<T>{T(0), T(1), T(0), T(1)});
+  const OnDevice<float> x(std::vector<float>{1, 1, -1, -1});
   const Rows<T> rows{
       .x = x.data(), .element = Element::float32, .stride = 1, .y = y.data(), .n_rows = 4, .n_features = 1};
   const double z[] = {30, -60, 200};

@@ -1,7 +1,7 @@
 // Operations of the table against plain loops in long double: every storage of rows, sizes around the vector lengths and
 // tiles, both scalar types, every likelihood.  ctest runs this program once an instruction set (VELBO_CPU_ISA); those
 // that the processor does not run are skipped.
-#include "cpu/ops_problem.h"
+#include "ops/problem.h"
 
 namespace velbo::internal {
 namespace {
@@ -12,21 +12,22 @@ TYPED_TEST_SUITE(OpsTest, Scalars);
 template <class T>
 void expect_plain_sums(const Problem<T>& p, bool with_sd, bool with_factor, double width,
                        const PredictorRule& rule = {}) {
-  const Context context({}, 1);
+  const Context context = test_context();
   const std::int64_t n = p.rows.n_rows, d = p.rows.n_columns();
   const auto size = static_cast<std::size_t>(d);
   const std::size_t rank = with_factor ? static_cast<std::size_t>(p.rank) : 0;
   std::vector<double> gradient(size, -1), gram(size * size, -1), diagonal(size, -1), product(size * rank, -1);
-  std::vector<T> curvature_rows(static_cast<std::size_t>(n), T(-1));
+  const OnDevice<T> kept_curvature(static_cast<std::size_t>(n));
   RowSums<T> sums{.gradient = gradient.data(),
                   .gram = gram.data(),
                   .diagonal = diagonal.data(),
                   .factor_product = with_factor ? product.data() : nullptr,
-                  .curvature_rows = curvature_rows.data()};
+                  .curvature_rows = kept_curvature.data()};
   const PredictorScale scale{.sd = with_sd ? p.sd.data() : nullptr,
                              .factor = with_factor ? p.factor.data() : nullptr,
                              .rank = with_factor ? p.rank : 0};
   context.ops<T>().expected_log_likelihood(context, p.rows, p.mean.data(), scale, rule, sums);
+  const std::vector<T> curvature_rows = kept_curvature.host();
   const Answer expected = plain_sums(p, with_sd, with_factor, rule);
   // A Poisson sum is its largest rates, which carry T's relative error.
   double near = 4 * tolerance<T>(n, d) * (rule.n_draws > 0 ? 4 : 1);
@@ -73,7 +74,7 @@ TYPED_TEST(OpsTest, PredictorsOfZeroHaveNoSign) {
     std::fill(p.mean.begin(), p.mean.end(), zero);
     expect_plain_sums(p, true, false, 0.6);
     expect_plain_sums(p, false, true, 0.6);
-    const Context context({}, 1);
+    const Context context = test_context();
     const std::vector<double> z(5, zero);
     double value = 0;
     std::vector<double> gradient(5), at_zero(5);
@@ -131,7 +132,7 @@ TYPED_TEST(OpsTest, DrawsOfARowWithoutSpreadHaveNoCurvature) {
 
 TYPED_TEST(OpsTest, ValueAloneIsTheSameValue) {
   using T = TypeParam;
-  const Context context({}, 1);
+  const Context context = test_context();
   for (const int storage : {0, 1, 4}) {
     const auto p = make_problem<T>(kStorages[storage], RowLikelihood::bernoulli, 777, 30, 0.4, true);
     std::vector<double> gradient(30), gram(900), product(900);
@@ -150,34 +151,38 @@ TYPED_TEST(OpsTest, ValueAloneIsTheSameValue) {
 // Sums of a million rows of one sign: float sums would have lost digits long before.
 TYPED_TEST(OpsTest, LongSumsKeepTheirDigits) {
   using T = TypeParam;
-  const Context context({}, 2);
-  const std::vector<float> x(2), y(1);
-  const std::vector<std::int64_t> index(1000000, 0);
+  const Context context = test_context(2);
+  const std::int64_t n = emulated() ? 100000 : 1000000;
+  const auto count = static_cast<double>(n);
+  const std::vector<std::int64_t> index(static_cast<std::size_t>(n), 0);
   std::vector<float> one = {1.5F};
   const std::vector<T> success = {T(1)};
-  const Rows<T> rows{.x = one.data(),
+  const OnDevice<float> x(one);
+  const OnDevice<T> y(success);
+  const OnDevice<std::int64_t> rows_of(index);
+  const Rows<T> rows{.x = x.data(),
                      .element = Element::float32,
                      .stride = 1,
                      .intercept = true,
-                     .y = success.data(),
-                     .index = index.data(),
-                     .n_rows = 1000000,
+                     .y = y.data(),
+                     .index = rows_of.data(),
+                     .n_rows = n,
                      .n_features = 1,
                      .likelihood = RowLikelihood::unit_gaussian};
   const double mean[] = {0, 0}, sd[] = {0.5, 0.25};
   double gradient[2], gram[4], diagonal[2];
   RowSums<T> sums{.gradient = gradient, .gram = gram, .diagonal = diagonal};
   this->ops(context).expected_log_likelihood(context, rows, mean, {.sd = sd}, {}, sums);
-  EXPECT_NEAR(sums.value, -0.5e6 * (1 + 0.5625 + 0.0625), 1e-6);
-  EXPECT_NEAR(gradient[0], 1.5e6, 1e-6);
-  EXPECT_NEAR(gram[0], 2.25e6, 1e-6);
-  EXPECT_NEAR(gram[2], 1.5e6, 1e-6);
-  EXPECT_NEAR(diagonal[1], 1e6, 1e-6);
+  EXPECT_NEAR(sums.value, -0.5 * count * (1 + 0.5625 + 0.0625), 1e-6);
+  EXPECT_NEAR(gradient[0], 1.5 * count, 1e-6);
+  EXPECT_NEAR(gram[0], 2.25 * count, 1e-6);
+  EXPECT_NEAR(gram[2], 1.5 * count, 1e-6);
+  EXPECT_NEAR(diagonal[1], count, 1e-6);
 }
 
 TYPED_TEST(OpsTest, GramMomentAndProductEqualPlainSums) {
   using T = TypeParam;
-  const Context context({}, 1);
+  const Context context = test_context();
   for (const Storage& storage : kStorages)
     for (const std::int64_t n : {0, 1, 48, 1000})
       for (const std::int64_t d : {1, 2, 7, 33}) {
@@ -191,10 +196,11 @@ TYPED_TEST(OpsTest, GramMomentAndProductEqualPlainSums) {
         }
         std::vector<double> gram(size * size), moment(size), product(size), diagonal(size), ones(size * size);
         const auto& ops = this->ops(context);
-        ops.weighted_gram(context, p.rows, c.data(), r.data(), false, gram.data(), moment.data());
-        ops.weighted_gram(context, p.rows, c.data(), nullptr, true, diagonal.data(), nullptr);
+        const OnDevice<T> device_c(c), device_r(r);
+        ops.weighted_gram(context, p.rows, device_c.data(), device_r.data(), false, gram.data(), moment.data());
+        ops.weighted_gram(context, p.rows, device_c.data(), nullptr, true, diagonal.data(), nullptr);
         ops.weighted_gram(context, p.rows, nullptr, nullptr, false, ones.data(), nullptr);
-        ops.curvature_product(context, p.rows, c.data(), p.mean.data(), product.data());
+        ops.curvature_product(context, p.rows, device_c.data(), p.mean.data(), product.data());
         std::vector<long double> gram0(size * size), moment0(size), product0(size), ones0(size * size);
         for (std::size_t k = 0; k < static_cast<std::size_t>(n); ++k) {
           const std::vector<long double> x = p.row(k);
@@ -223,22 +229,24 @@ TYPED_TEST(OpsTest, GramMomentAndProductEqualPlainSums) {
 // Far from zero, a float's centre must be subtracted with all of its digits.
 TYPED_TEST(OpsTest, CentresKeepTheirDigits) {
   using T = TypeParam;
-  const Context context({}, 1);
+  const Context context = test_context();
   const double centre = 1e6 + 1.0 / 3;
   std::vector<float> x;
   for (int i = 0; i < 40; ++i) x.push_back(static_cast<float>(1000000 + i % 4));
   const std::vector<T> y(40, T(0));
   for (const std::int64_t n_features : {1, 20}) {
     const std::vector<double> centres(20, centre);
-    const Rows<T> rows{.x = x.data(),
+    const OnDevice<float> device_x(x);
+    const OnDevice<T> device_y(y);
+    const Rows<T> rows{.x = device_x.data(),
                        .element = Element::float32,
                        .stride = n_features,
                        .centre = centres.data(),
-                       .y = y.data(),
+                       .y = device_y.data(),
                        .n_rows = 40 / n_features,
                        .n_features = n_features};
     std::vector<double> moment(20), expected(20);
-    const std::vector<T> ones(40, T(1));
+    const OnDevice<T> ones(std::vector<T>(40, T(1)));
     this->ops(context).weighted_gram(context, rows, nullptr, ones.data(), true, nullptr, moment.data());
     for (std::size_t i = 0; i < x.size(); ++i)
       expected[i % static_cast<std::size_t>(n_features)] += static_cast<double>(x[i]) - centre;
@@ -248,7 +256,7 @@ TYPED_TEST(OpsTest, CentresKeepTheirDigits) {
 
 TYPED_TEST(OpsTest, ScaleMultipliesEveryWeight) {
   using T = TypeParam;
-  const Context context({}, 1);
+  const Context context = test_context();
   for (const bool extras : {true, false}) {
     auto p = make_problem<T>(kStorages[0], RowLikelihood::bernoulli, 70, 3, 0.4, extras);
     const PredictorScale scale{.factor = p.factor.data(), .rank = 3};
@@ -262,13 +270,14 @@ TYPED_TEST(OpsTest, ScaleMultipliesEveryWeight) {
 
 TYPED_TEST(OpsTest, StartingCurvatureIsItsDefinition) {
   using T = TypeParam;
-  const Context context({}, 1);
+  const Context context = test_context();
   for (const RowLikelihood likelihood : kLikelihoods)
     for (const int storage : {0, 2}) {
       auto p = make_problem<T>(kStorages[storage], likelihood, 33, 2, 0.4, true);
       p.rows.scale = 2;
-      std::vector<T> c(33), cr(33);
-      this->ops(context).starting_curvature(context, p.rows, c.data(), cr.data());
+      const OnDevice<T> device_c(33), device_cr(33);
+      this->ops(context).starting_curvature(context, p.rows, device_c.data(), device_cr.data());
+      const std::vector<T> c = device_c.host(), cr = device_cr.host();
       for (std::size_t i = 0; i < c.size(); ++i) {
         const double y = p.y[p.stored(i)], w = p.weight(i), offset = p.offset_of(i);
         const double expected_c = likelihood == RowLikelihood::bernoulli ? w * p.trials_of(i) / 4
@@ -290,7 +299,7 @@ TYPED_TEST(OpsTest, SameBitsForAnyNumberOfThreads) {
     const auto p = make_problem<T>(kStorages[storage], RowLikelihood::bernoulli, n, d, 0.5, true);
     std::vector<double> first;
     for (const int threads : {1, 2, 7}) {
-      const Context context({}, threads);
+      const Context context = test_context(threads);
       std::vector<double> result(static_cast<std::size_t>(2 + 3 * d + 2 * d * d + 70 + 2 * 70 * d + n));
       double* next = result.data();
       const auto take = [&](std::int64_t count) { return std::exchange(next, next + count); };
@@ -299,15 +308,17 @@ TYPED_TEST(OpsTest, SameBitsForAnyNumberOfThreads) {
       const auto& ops = this->ops(context);
       ops.expected_log_likelihood(context, p.rows, p.mean.data(), {.factor = p.factor.data(), .rank = d}, {}, sums);
       value[0] = sums.value;
-      std::vector<T> c(static_cast<std::size_t>(n));
+      const OnDevice<T> c(static_cast<std::size_t>(n));
       RowSums<T> draws{.diagonal = take(d), .curvature_rows = c.data()};
       ops.expected_log_likelihood(context, p.rows, p.mean.data(), {.sd = p.sd.data()}, {.n_draws = 8, .key = Key{1}},
                                   draws);
       value[1] = draws.value;
-      std::copy(c.begin(), c.end(), take(n));
+      const std::vector<T> host_c = c.host();
+      std::copy(host_c.begin(), host_c.end(), take(n));
       ops.curvature_product(context, p.rows, c.data(), p.mean.data(), take(d));
-      std::vector<T> z(static_cast<std::size_t>(70 * d));
-      ops.normals(context, Key{3}, 0, 0, 70, d, z.data());
+      const OnDevice<T> device_z(static_cast<std::size_t>(70 * d));
+      ops.normals(context, Key{3}, 0, 0, 70, d, device_z.data());
+      const std::vector<T> z = device_z.host();
       const std::vector<double> z_double(z.begin(), z.end());
       double* out = take(70);
       ops.log_likelihood_gradient(context, p.rows, z_double.data(), 70, out, take(70 * d));
@@ -319,9 +330,11 @@ TYPED_TEST(OpsTest, SameBitsForAnyNumberOfThreads) {
 
 TYPED_TEST(OpsTest, NormalsAreThoseOfTheirKeyStepDrawAndElement) {
   using T = TypeParam;
-  const Context context({}, 2);
-  std::vector<T> out(1000 * 37), one(37);
-  this->ops(context).normals(context, Key{11}, 2, 5, 1000, 37, out.data());
+  const Context context = test_context(2);
+  const OnDevice<T> device_out(1000 * 37);
+  this->ops(context).normals(context, Key{11}, 2, 5, 1000, 37, device_out.data());
+  const std::vector<T> out = device_out.host();
+  std::vector<T> one(37);
   for (const std::uint32_t s : {0U, 1U, 500U, 999U}) {
     standard_normals(Key{11}, 2, 5 + s, 0, std::span<T>(one));
     for (std::size_t j = 0; j < one.size(); ++j) ASSERT_EQ(out[s * 37 + j], one[j]);

@@ -1,0 +1,70 @@
+// cuda_device.cuh - CUDA devices for the tables of device_ops.cuh: how to launch there, and what to say of failures.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+
+#include "backend/device_ops.h"
+#include "row_passes.cuh"
+
+namespace velbo::kernels {
+
+inline thread_local char last_reason_text[512];
+
+// Remembers why a call failed and gives the error back.
+inline int fail(cudaError_t error) {
+  (void)cudaGetLastError();  // the runtime remembers it too, and would report it from an innocent later call
+  if (error == cudaErrorInsufficientDriver) {
+    // The runtime says "CUDA driver version is insufficient" also where there is no driver at all.
+    int driver = 0;
+    (void)cudaDriverGetVersion(&driver);
+    if (driver == 0) {
+      std::snprintf(last_reason_text, sizeof last_reason_text, "no CUDA driver is installed (libcuda.so.1)");
+    } else {
+      std::snprintf(last_reason_text, sizeof last_reason_text,
+                    "the CUDA driver is for CUDA %d.%d and this velbo needs one for CUDA %d.%d or newer", driver / 1000,
+                    driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+    }
+  } else if (error == cudaErrorNoDevice) {
+    std::snprintf(last_reason_text, sizeof last_reason_text, "the CUDA driver finds no device");
+  } else {
+    std::snprintf(last_reason_text, sizeof last_reason_text, "%s (%s)", cudaGetErrorString(error),
+                  cudaGetErrorName(error));
+  }
+  return error;
+}
+
+inline int succeed() {
+  last_reason_text[0] = '\0';
+  return 0;
+}
+
+struct CudaDevice {
+  // Launches go to the calling thread's own stream, so that threads of a service do not wait for each other.
+  static Launch open(int device) {
+    check(cudaSetDevice(device));
+    int bytes = 0;
+    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+    Launch launch;
+    launch.stream = cudaStreamPerThread;
+    launch.shared_bytes = std::min(launch.shared_bytes, static_cast<std::size_t>(bytes));
+    return launch;
+  }
+
+  static int report(const Failure& failure) {
+    if (failure.error != cudaErrorMemoryAllocation) return fail(failure.error);
+    (void)cudaGetLastError();
+    std::size_t free = 0, total = 0;
+    (void)cudaMemGetInfo(&free, &total);
+    std::snprintf(last_reason_text, sizeof last_reason_text, "out of device memory: %zu bytes needed, %zu of %zu free",
+                  failure.bytes, free, total);
+    return failure.error;
+  }
+};
+
+extern const internal::DeviceOps<float> ops_float;
+extern const internal::DeviceOps<double> ops_double;
+
+}  // namespace velbo::kernels

@@ -1,0 +1,83 @@
+// device_ops.cuh - the tables of backend/device_ops.h, and the memory functions of backend/cuda_plugin.h.
+//
+// Runtime::open(device) makes the device current and says how to launch; Runtime::report(Failure) gives what the table's
+// functions return.  The plugin and the tests' emulator each have their own.
+#pragma once
+#include <cstdint>
+
+#include "backend/device_ops.h"
+#include "normals.cuh"
+#include "row_ops.cuh"
+
+namespace velbo::kernels {
+
+// run(launch), and what has to be said of it; the device has finished when it returns.
+template <class Runtime, class Run>
+int reported(int device, const Run& run) {
+  try {
+    const Launch launch = Runtime::open(device);
+    run(launch);
+    check(cudaStreamSynchronize(launch.stream));
+    return 0;
+  } catch (const Failure& failure) {
+    return Runtime::report(failure);
+  }
+}
+
+template <class Runtime>
+int allocate(int device, std::int64_t bytes, void** memory) {
+  *memory = nullptr;
+  return reported<Runtime>(device, [&](const Launch& launch) {
+    const cudaError_t error = cudaMallocAsync(memory, static_cast<std::size_t>(bytes), launch.stream);
+    if (error != cudaSuccess) throw Failure{error, static_cast<std::size_t>(bytes)};
+  });
+}
+template <class Runtime>
+void release(int device, void* memory) {
+  reported<Runtime>(device, [&](const Launch& launch) { check(cudaFreeAsync(memory, launch.stream)); });
+}
+template <class Runtime, cudaMemcpyKind kKind>
+int copy(int device, void* to, const void* from, std::int64_t bytes) {
+  return reported<Runtime>(device, [&](const Launch& launch) {
+    check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), kKind, launch.stream));
+  });
+}
+
+template <class T, class Runtime>
+constexpr internal::DeviceOps<T> device_ops{
+    .starting_curvature =
+        [](int device, const Rows<T>* rows, T* c, T* c_times_r) {
+          return reported<Runtime>(device,
+                                   [&](const Launch& launch) { starting_curvature(launch, *rows, c, c_times_r); });
+        },
+    .normals =
+        [](int device, std::uint64_t key, std::uint32_t step, std::uint32_t first_draw, std::int64_t n_draws,
+           std::int64_t dimension, T* out) {
+          return reported<Runtime>(device, [&](const Launch& launch) {
+            check(normals(key, step, first_draw, n_draws, dimension, out, launch.stream));
+          });
+        },
+    .expected_log_likelihood =
+        [](int device, const Rows<T>* rows, const double* mean, const PredictorScale* scale, const PredictorRule* rule,
+           RowSums<T>* sums) {
+          return reported<Runtime>(device, [&](const Launch& launch) {
+            expected_log_likelihood(launch, *rows, mean, *scale, *rule, *sums);
+          });
+        },
+    .weighted_gram =
+        [](int device, const Rows<T>* rows, const T* c, const T* r, bool diagonal, double* gram, double* moment) {
+          return reported<Runtime>(
+              device, [&](const Launch& launch) { weighted_gram(launch, *rows, c, r, diagonal, gram, moment); });
+        },
+    .curvature_product =
+        [](int device, const Rows<T>* rows, const T* c, const double* v, double* out) {
+          return reported<Runtime>(device, [&](const Launch& launch) { curvature_product(launch, *rows, c, v, out); });
+        },
+    .log_likelihood_gradient =
+        [](int device, const Rows<T>* rows, const double* z, std::int64_t n_draws, double* out, double* gradient) {
+          return reported<Runtime>(
+              device, [&](const Launch& launch) { log_likelihood_gradient(launch, *rows, z, n_draws, out, gradient); });
+        },
+};
+
+}  // namespace velbo::kernels

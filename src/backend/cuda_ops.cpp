@@ -1,0 +1,58 @@
+// backend/cuda_ops.cpp
+#include "backend/cuda_ops.h"
+
+#include <string>
+
+#include "backend/cuda_loader.h"
+#include "backend/device_table.h"
+#include "velbo/error.h"
+
+namespace velbo::internal {
+namespace {
+
+const VelboCudaPlugin& plugin() {
+  const CudaPlugin& loaded = cuda_plugin();
+  if (loaded.table == nullptr) throw Error(ErrorCode::device, "cuda: " + loaded.reason);
+  return *loaded.table;
+}
+
+void require(int status) {
+  if (status == 0) return;
+  throw Error(status == VELBO_CUDA_OUT_OF_MEMORY ? ErrorCode::memory : ErrorCode::device,
+              std::string("cuda: ") + plugin().last_reason());
+}
+
+struct PluginSource {
+  template <class T>
+  static const DeviceOps<T>& ops() {
+    return *static_cast<const DeviceOps<T>*>(sizeof(T) == sizeof(float) ? plugin().ops_float : plugin().ops_double);
+  }
+  static void require(int status) { internal::require(status); }
+};
+
+}  // namespace
+
+const Ops<float>& cuda_ops_float() { return device_table<float, PluginSource>; }
+const Ops<double>& cuda_ops_double() { return device_table<double, PluginSource>; }
+
+void* cuda_allocate(int index, std::int64_t bytes) {
+  void* memory = nullptr;
+  require(plugin().allocate(index, bytes, &memory));
+  return memory;
+}
+void cuda_release(int index, void* memory) noexcept {
+  if (memory != nullptr) cuda_plugin().table->release(index, memory);
+}
+void cuda_upload(int index, void* to, const void* from, std::int64_t bytes) {
+  require(plugin().upload(index, to, from, bytes));
+}
+void cuda_download(int index, void* to, const void* from, std::int64_t bytes) {
+  require(plugin().download(index, to, from, bytes));
+}
+CudaMemory cuda_memory(int index) {
+  CudaMemory memory;
+  require(plugin().memory(index, &memory.free, &memory.total));
+  return memory;
+}
+
+}  // namespace velbo::internal

@@ -1,0 +1,26 @@
+// backend/cuda_ops.h - operations and memory of CUDA devices, by the plugin.
+#pragma once
+#include <cstdint>
+
+#include "backend/ops.h"
+
+namespace velbo::internal {
+
+// Tables whose operations call the plugin.  To be used with contexts of CUDA devices only, which there are none of without a
+// plugin.  They throw Error(memory) with the bytes needed and free where device memory runs out, else Error(device).
+const Ops<float>& cuda_ops_float();
+const Ops<double>& cuda_ops_double();
+
+// Memory of the CUDA device `index`; blocks, and throws as the operations do.
+void* cuda_allocate(int index, std::int64_t bytes);
+void cuda_release(int index, void* memory) noexcept;
+void cuda_upload(int index, void* to, const void* from, std::int64_t bytes);
+void cuda_download(int index, void* to, const void* from, std::int64_t bytes);
+
+struct CudaMemory {
+  std::int64_t free = 0;
+  std::int64_t total = 0;
+};
+CudaMemory cuda_memory(int index);
+
+}  // namespace velbo::internal
