@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fit/device_choice.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
@@ -191,8 +192,14 @@ Choices choose(const GlmData& data, const FitOptions& options) {
     out.scalar = loses.empty() ? Scalar::float32 : Scalar::float64;
     out.scalar_reason = loses.empty() ? "rows in float, sums over rows in double" : loses;
   }
-  out.device = options.device.value_or(Device{});
-  out.device_reason = options.device ? "asked for" : "this version computes on the cpu only";
+  if (options.device) {
+    out.device = *options.device;
+    out.device_reason = "asked for";
+  } else {
+    DeviceChoice choice = choose_device(data, out.family, out.scalar, options.threads);
+    out.device = choice.device;
+    out.device_reason = std::move(choice.reason);
+  }
   return out;
 }
 

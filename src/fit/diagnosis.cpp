@@ -47,7 +47,7 @@ Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, b
   out.n_draws =
       wanted_draws > 0 ? wanted_draws : affordable_draws(static_cast<double>(oracle.n_rows()), static_cast<double>(d));
   RowMajor draws(out.n_draws, d + point.rank());  // eps at first
-  context.ops<double>().normals(context, key, 0, 0, out.n_draws, draws.cols(), draws.data());
+  cpu_ops_double().normals(context, key, 0, 0, out.n_draws, draws.cols(), draws.data());
   const double constant = 0.5 * static_cast<double>(d) - point.entropy();  // -D/2 log 2 pi - log |Sigma| / 2
   Eigen::VectorXd log_q = constant - 0.5 * draws.rowwise().squaredNorm().array();
   if (point.family == FamilyKind::full_rank) {

@@ -2,11 +2,13 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "formula/design.h"
+#include "models/device_features.h"
 #include "velbo/glm.h"
 
 namespace velbo::internal {
@@ -43,6 +45,8 @@ struct GlmData {
   double log_normaliser =
       0;  // sum of the likelihood's constants: log binomial coefficients, -log y!, precision weights
   std::vector<double> column_mean, column_sd;  // [D], weighted; of the intercept 1 and 0
+  // Copies of x on devices, while fits use them.
+  std::shared_ptr<DeviceFeatureCache> on_devices = std::make_shared<DeviceFeatureCache>();
 };
 
 }  // namespace velbo::internal

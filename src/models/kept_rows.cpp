@@ -19,15 +19,19 @@ Array<T> uploaded(const Context& context, const std::vector<double>& values) {
 }  // namespace
 
 template <class T>
-KeptRows<T>::KeptRows(const GlmData& data, const Context& context, const Centring& centring) : data_(data) {
+KeptRows<T>::KeptRows(const GlmData& data, const Context& context, const Centring& centring)
+    : data_(data), device_(context.device()) {
   Columns columns{.y = uploaded<T>(context, data.y),
                   .trials = uploaded<T>(context, data.trials),
                   .weights = uploaded<T>(context, data.weights),
                   .offset = uploaded<T>(context, data.offset),
-                  .centre = {}};
+                  .centre = {},
+                  .on_device = nullptr};
   for (std::int64_t k = 0; k < data.x.n_columns(); ++k) columns.centre.push_back(centring.centre(k));
   if (std::all_of(columns.centre.begin(), columns.centre.end(), [](double c) { return c == 0; }))
     columns.centre.clear();
+  if (device_.kind == DeviceKind::cuda)
+    columns.on_device = data.on_devices->get<T>(data.x.store(), device_, columns.centre);
   columns_ = std::make_shared<const Columns>(std::move(columns));
 }
 
@@ -35,29 +39,36 @@ template <class T>
 Rows<T> KeptRows<T>::rows() const {
   const auto or_null = [](const Array<T>& a) { return a.size() > 0 ? a.data() : nullptr; };
   const FeatureStore& x = data_.x.store();
-  return {.x = x.x,
-          .element = x.element,
-          .stride = x.stride,
-          .row_start = x.row_start,
-          .column = x.column,
-          .value = x.value,
-          .centre = columns_->centre.empty() ? nullptr : columns_->centre.data(),
-          .intercept = data_.recipe.has_intercept,
-          .y = columns_->y.data(),
-          .trials = or_null(columns_->trials),
-          .weights = or_null(columns_->weights),
-          .offset = or_null(columns_->offset),
-          .scale = scale_,
-          .index = index_ ? index_->data() : nullptr,
-          .n_rows = size(),
-          .n_features = x.n_columns,
-          .likelihood = row_likelihood(data_.recipe.likelihood)};
+  Rows<T> out{.x = x.x,
+              .element = x.element,
+              .stride = x.stride,
+              .row_start = x.row_start,
+              .column = x.column,
+              .value = x.value,
+              .centre = columns_->centre.empty() ? nullptr : columns_->centre.data(),
+              .intercept = data_.recipe.has_intercept,
+              .y = columns_->y.data(),
+              .trials = or_null(columns_->trials),
+              .weights = or_null(columns_->weights),
+              .offset = or_null(columns_->offset),
+              .scale = scale_,
+              .index = index_ ? index_->data() : nullptr,
+              .n_rows = size(),
+              .n_features = x.n_columns,
+              .likelihood = row_likelihood(data_.recipe.likelihood)};
+  if (columns_->on_device) columns_->on_device->point(out);
+  return out;
 }
 
 template <class T>
-Rows<T> KeptRows<T>::batch(const std::int64_t* batch, std::int64_t count) const {
+Rows<T> KeptRows<T>::batch(const std::int64_t* batch, std::int64_t count) {
   Rows<T> out = rows();
   out.index = batch;
+  if (device_.kind == DeviceKind::cuda) {
+    if (!batch_ || batch_->size() != count) batch_ = std::make_shared<Array<std::int64_t>>(device_, count);
+    batch_->upload({batch, static_cast<std::size_t>(count)});
+    out.index = batch_->data();
+  }
   out.n_rows = count;
   out.scale = static_cast<T>(static_cast<double>(data_.n_rows) / static_cast<double>(count));
   return out;
@@ -65,7 +76,8 @@ Rows<T> KeptRows<T>::batch(const std::int64_t* batch, std::int64_t count) const 
 
 template <class T>
 KeptRows<T> KeptRows<T>::subsample(std::int64_t wanted, Key key) const {
-  std::vector<std::int64_t> chosen;
+  Index index;
+  std::vector<std::int64_t>& chosen = index.host;
   chosen.reserve(static_cast<std::size_t>(wanted));
   const std::int64_t n_rows = size();
   for (std::int64_t i = 0; i < wanted; ++i) {
@@ -73,10 +85,15 @@ KeptRows<T> KeptRows<T>::subsample(std::int64_t wanted, Key key) const {
     const PhiloxWords words = philox(key.value, static_cast<std::uint64_t>(i), 0);
     const std::uint64_t random = (std::uint64_t{words.word[1]} << 32) | words.word[0];
     const std::int64_t row = begin + static_cast<std::int64_t>(random % static_cast<std::uint64_t>(end - begin));
-    chosen.push_back(index_ ? (*index_)[static_cast<std::size_t>(row)] : row);
+    chosen.push_back(index_ ? index_->host[static_cast<std::size_t>(row)] : row);
+  }
+  if (device_.kind == DeviceKind::cuda) {
+    index.on_device = Array<std::int64_t>(device_, wanted);
+    index.on_device.upload(chosen);
   }
   KeptRows out = *this;
-  out.index_ = std::make_shared<const std::vector<std::int64_t>>(std::move(chosen));
+  out.index_ = std::make_shared<const Index>(std::move(index));
+  out.batch_ = nullptr;
   out.scale_ = scale_ * static_cast<T>(static_cast<double>(n_rows) / static_cast<double>(wanted));
   return out;
 }

@@ -19,11 +19,13 @@ class KeptRows {
  public:
   KeptRows(const GlmData& data, const Context& context, const Centring& centring);
 
-  [[nodiscard]] std::int64_t size() const { return index_ ? static_cast<std::int64_t>(index_->size()) : data_.n_rows; }
+  [[nodiscard]] std::int64_t size() const {
+    return index_ ? static_cast<std::int64_t>(index_->host.size()) : data_.n_rows;
+  }
   // For operations; pointers stay valid as long as this object.
   [[nodiscard]] Rows<T> rows() const;
-  // Rows `batch` (stored row numbers, in the caller's memory) out of all, standing for all.
-  [[nodiscard]] Rows<T> batch(const std::int64_t* batch, std::int64_t count) const;
+  // Rows `batch` (stored row numbers, host memory that the caller keeps) out of all, standing for all; until the next call.
+  [[nodiscard]] Rows<T> batch(const std::int64_t* batch, std::int64_t count);
 
   // `wanted` rows, one drawn at random from each of as many equal stretches, with a scale that makes them stand for all.
   [[nodiscard]] KeptRows subsample(std::int64_t wanted, Key key) const;
@@ -32,11 +34,20 @@ class KeptRows {
   struct Columns {  // of the stored rows; the last three empty where the model has none
     Array<T> y, trials, weights, offset;
     std::vector<double> centre;
+    std::shared_ptr<const DeviceFeatures<T>> on_device;  // null on the CPU
+  };
+  // Row numbers as operations take them: in host memory, or a copy on the device.
+  struct Index {
+    std::vector<std::int64_t> host;
+    Array<std::int64_t> on_device;
+    [[nodiscard]] const std::int64_t* data() const { return on_device.size() > 0 ? on_device.data() : host.data(); }
   };
 
   const GlmData& data_;
+  Device device_;
   std::shared_ptr<const Columns> columns_;
-  std::shared_ptr<const std::vector<std::int64_t>> index_;  // null: all rows
+  std::shared_ptr<const Index> index_;          // null: all rows
+  std::shared_ptr<Array<std::int64_t>> batch_;  // of a device: the last batch
   T scale_ = 1;
 };
 

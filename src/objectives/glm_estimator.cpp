@@ -87,7 +87,7 @@ typename GlmEstimator<T>::RowMajor GlmEstimator<T>::noise(std::uint32_t step) co
   if (sobol_) {
     sobol_->fill(key_, step, settings_.draws, {eps.data(), static_cast<std::size_t>(eps.size())});
   } else {
-    context_.ops<double>().normals(context_, key_, step, 0, settings_.draws, n_noise_, eps.data());
+    cpu_ops_double().normals(context_, key_, step, 0, settings_.draws, n_noise_, eps.data());
   }
   return eps;
 }

@@ -1,0 +1,54 @@
+// models/device_features.h - a model's predictors in the memory of a CUDA device.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "backend/rows.h"
+#include "data/feature_store.h"
+#include "velbo/array.h"
+
+namespace velbo::internal {
+
+// Dense rows as T, minus `centre` [n_columns] (empty: zeros), each starting at a multiple of 16 bytes; sparse ones as they are.
+template <class T>
+class DeviceFeatures {
+ public:
+  // Throws Error(memory) with the bytes needed and free where they do not fit.
+  DeviceFeatures(const FeatureStore& x, Device device, std::span<const double> centre);
+
+  // Makes `rows` read them.
+  void point(Rows<T>& rows) const;
+
+ private:
+  std::int64_t stride_ = 0;
+  Array<T> x_;
+  Array<std::int64_t> row_start_;
+  Array<std::int32_t> column_;
+  Array<double> value_;
+};
+
+// The copies of one model's predictors that are in use, so that an engine's parts, and fits side by side, share them.
+class DeviceFeatureCache {
+ public:
+  template <class T>
+  std::shared_ptr<const DeviceFeatures<T>> get(const FeatureStore& x, Device device, const std::vector<double>& centre);
+
+ private:
+  struct Entry {
+    Device device;
+    bool is_float;
+    std::vector<double> centre;
+    std::weak_ptr<const void> copy;
+  };
+  std::mutex mutex_;
+  std::vector<Entry> entries_;
+};
+
+// Bytes of device memory that the predictors take.
+template <class T>
+std::int64_t device_bytes(const FeatureStore& x);
+
+}  // namespace velbo::internal
