@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "row_passes.cuh"
+#include "sparse_ops.cuh"
 
 namespace velbo::kernels {
 
@@ -52,6 +53,13 @@ void add_gram(const Launch& launch, const RowSource<T>& source, const T* c, doub
   const std::int64_t d = source.rows.n_columns();
   const std::vector<double> whole = run_outer(launch, arguments);
   for (std::int64_t i = 0; i < d; ++i) copy_to(whole, i * d, i + 1, gram + i * d);
+}
+
+// Sparse rows that do not fit into a tile: their entries alone are gone over, but for a gram or a factor, which have
+// D^2 numbers anyway.
+template <class T>
+bool is_wide_sparse(const Launch& launch, const Rows<T>& rows) {
+  return rows.row_start != nullptr && tile_rows_for<T, DrawsPass<T, 8>>(launch, rows.n_rows, rows.n_columns()) == 0;
 }
 
 template <class T>
@@ -112,6 +120,10 @@ void expected_log_likelihood(const Launch& launch, const Rows<T>& rows, const do
   const DeviceRows<T> device(rows, launch.stream);
   const DrawRule rule{predictor_rule.n_draws, predictor_rule.key.value, predictor_rule.step};
   const bool factor = scale.factor != nullptr && scale.rank > 0;
+  if (!factor && out.gram == nullptr && is_wide_sparse(launch, rows)) {
+    sparse_expected(launch, device.source, mean, scale.sd, rule, out);
+    return;
+  }
   if (factor || tile_rows_for<T, MeanFieldPass<T>>(launch, rows.n_rows, d) == 0) {
     expected_by_projection(launch, device.source, mean, scale, rule, out);
     return;
@@ -140,7 +152,13 @@ template <class T>
 void weighted_gram(const Launch& launch, const Rows<T>& rows, const T* c, const T* r, bool diagonal, double* gram,
                    double* moment) {
   const DeviceRows<T> device(rows, launch.stream);
-  add_given(launch, device.source, c, r, diagonal ? gram : nullptr, r != nullptr ? moment : nullptr);
+  double* const squares = diagonal ? gram : nullptr;
+  double* const products = r != nullptr ? moment : nullptr;
+  if (is_wide_sparse(launch, rows)) {
+    sparse_given(launch, rows, c, r, squares, products);
+  } else {
+    add_given(launch, device.source, c, r, squares, products);
+  }
   if (!diagonal) add_gram(launch, device.source, c, gram);
 }
 
@@ -148,6 +166,10 @@ template <class T>
 void curvature_product(const Launch& launch, const Rows<T>& rows, const T* c, const double* v, double* out) {
   const std::int64_t d = rows.n_columns();
   const DeviceRows<T> device(rows, launch.stream);
+  if (is_wide_sparse(launch, rows)) {
+    sparse_product(launch, device.source, c, v, out);
+    return;
+  }
   if (tile_rows_for<T, ProductPass<T>>(launch, rows.n_rows, d) > 0) {
     const Buffer<T> coefficients = uploaded<T>(v, d, launch.stream);
     FusedArguments<T> arguments;
@@ -217,6 +239,10 @@ void log_likelihood_gradient(const Launch& launch, const Rows<T>& rows, const do
                              double* out, double* gradient) {
   const std::int64_t d = rows.n_columns();
   const DeviceRows<T> device(rows, launch.stream);
+  if (is_wide_sparse(launch, rows)) {
+    sparse_draws(launch, device.source, z, n_draws, out, gradient);
+    return;
+  }
   const bool fits = tile_rows_for<T, DrawsPass<T, 8>>(launch, rows.n_rows, d) > 0;
   for (std::int64_t s = 0; s < n_draws;) {
     const std::int64_t left = n_draws - s;

@@ -23,6 +23,11 @@ struct Rows {
       nullptr;  // sparse, where not null: entries row_start[i] <= k < row_start[i + 1] of row i
   const std::int32_t* column = nullptr;
   const double* value = nullptr;
+  // The entries of these n_rows rows by column (backend/transposed.h), for devices: null on the CPU, and where an operation
+  // shall make them itself, which takes longer than all else that it does.
+  const std::int64_t* column_start = nullptr;
+  const std::int32_t* column_row = nullptr;
+  const double* column_value = nullptr;
   const double* centre = nullptr;  // [n_features], host memory; dense only; nullptr: zeros
   bool intercept = false;
   const T* y = nullptr;        // stored rows; bernoulli: number of successes

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "backend/cuda_ops.h"
+#include "backend/transposed.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
@@ -43,9 +44,19 @@ void convert_row(const void* x, std::int64_t row, std::int64_t stride, std::span
 
 }  // namespace
 
+DeviceColumns::DeviceColumns(const FeatureStore& x, Device device, std::span<const std::int64_t> index) {
+  const std::int64_t n_rows = index.empty() ? x.n_rows : static_cast<std::int64_t>(index.size());
+  const TransposedEntries entries =
+      transposed(x.row_start, x.column, x.value, index.empty() ? nullptr : index.data(), n_rows, x.n_columns);
+  const auto count = static_cast<std::int64_t>(entries.row.size());
+  start_ = uploaded(device, entries.start.data(), x.n_columns + 1);
+  row_ = uploaded(device, entries.row.data(), count);
+  value_ = uploaded(device, entries.value.data(), count);
+}
+
 template <class T>
 std::int64_t device_bytes(const FeatureStore& x) {
-  if (x.row_start != nullptr) return (x.n_rows + 1) * 8 + entries_of(x) * (4 + 8);
+  if (x.row_start != nullptr) return (x.n_rows + x.n_columns + 2) * 8 + 2 * entries_of(x) * (4 + 8);
   return x.n_rows * stride_of<T>(x) * static_cast<std::int64_t>(sizeof(T));
 }
 
@@ -61,6 +72,7 @@ DeviceFeatures<T>::DeviceFeatures(const FeatureStore& x, Device device, std::spa
     row_start_ = uploaded(device, x.row_start, x.n_rows + 1);
     column_ = uploaded(device, x.column, x.row_start[x.n_rows]);
     value_ = uploaded(device, x.value, x.row_start[x.n_rows]);
+    columns_ = DeviceColumns(x, device, {});
     return;
   }
   stride_ = stride_of<T>(x);
@@ -90,6 +102,7 @@ void DeviceFeatures<T>::point(Rows<T>& rows) const {
   rows.row_start = row_start_.data();
   rows.column = column_.data();
   rows.value = value_.data();
+  if (row_start_.size() > 0) columns_.point(rows);
   rows.centre = nullptr;
 }
 

@@ -12,6 +12,25 @@
 
 namespace velbo::internal {
 
+// Entries of sparse rows by column, on a device.
+class DeviceColumns {
+ public:
+  DeviceColumns() = default;
+  // Of rows index [n] (host memory; empty: all).
+  DeviceColumns(const FeatureStore& x, Device device, std::span<const std::int64_t> index);
+  template <class T>
+  void point(Rows<T>& rows) const {
+    rows.column_start = start_.data();
+    rows.column_row = row_.data();
+    rows.column_value = value_.data();
+  }
+
+ private:
+  Array<std::int64_t> start_;
+  Array<std::int32_t> row_;
+  Array<double> value_;
+};
+
 // Dense rows as T, minus `centre` [n_columns] (empty: zeros), each starting at a multiple of 16 bytes; sparse ones as they are.
 template <class T>
 class DeviceFeatures {
@@ -19,7 +38,7 @@ class DeviceFeatures {
   // Throws Error(memory) with the bytes needed and free where they do not fit.
   DeviceFeatures(const FeatureStore& x, Device device, std::span<const double> centre);
 
-  // Makes `rows` read them.
+  // Makes `rows` read them; where they are sparse, all of them.
   void point(Rows<T>& rows) const;
 
  private:
@@ -28,6 +47,7 @@ class DeviceFeatures {
   Array<std::int64_t> row_start_;
   Array<std::int32_t> column_;
   Array<double> value_;
+  DeviceColumns columns_;
 };
 
 // The copies of one model's predictors that are in use, so that an engine's parts, and fits side by side, share them.

@@ -9,6 +9,9 @@
 namespace velbo::internal {
 namespace {
 
+// Sparse rows of fewer columns go through dense tiles on devices, which need no order of columns.
+constexpr std::int64_t kWideColumns = 256;
+
 template <class T>
 Array<T> uploaded(const Context& context, const std::vector<double>& values) {
   Array<T> out(context.device(), static_cast<std::int64_t>(values.size()));
@@ -56,8 +59,19 @@ Rows<T> KeptRows<T>::rows() const {
               .n_rows = size(),
               .n_features = x.n_columns,
               .likelihood = row_likelihood(data_.recipe.likelihood)};
-  if (columns_->on_device) columns_->on_device->point(out);
+  if (columns_->on_device) {
+    columns_->on_device->point(out);
+    if (index_) index_->columns.point(out);
+  }
   return out;
+}
+
+template <class T>
+void KeptRows<T>::upload(Index& index) const {
+  const auto count = static_cast<std::int64_t>(index.host.size());
+  if (index.on_device.size() != count) index.on_device = Array<std::int64_t>(device_, count);
+  index.on_device.upload(index.host);
+  if (data_.x.is_sparse() && data_.x.n_columns() >= kWideColumns) index.columns = DeviceColumns(data_.x.store(), device_, index.host);
 }
 
 template <class T>
@@ -65,9 +79,11 @@ Rows<T> KeptRows<T>::batch(const std::int64_t* batch, std::int64_t count) {
   Rows<T> out = rows();
   out.index = batch;
   if (device_.kind == DeviceKind::cuda) {
-    if (!batch_ || batch_->size() != count) batch_ = std::make_shared<Array<std::int64_t>>(device_, count);
-    batch_->upload({batch, static_cast<std::size_t>(count)});
-    out.index = batch_->data();
+    if (!batch_) batch_ = std::make_shared<Index>();
+    batch_->host.assign(batch, batch + count);
+    upload(*batch_);
+    out.index = batch_->on_device.data();
+    batch_->columns.point(out);
   }
   out.n_rows = count;
   out.scale = static_cast<T>(static_cast<double>(data_.n_rows) / static_cast<double>(count));
@@ -87,10 +103,7 @@ KeptRows<T> KeptRows<T>::subsample(std::int64_t wanted, Key key) const {
     const std::int64_t row = begin + static_cast<std::int64_t>(random % static_cast<std::uint64_t>(end - begin));
     chosen.push_back(index_ ? index_->host[static_cast<std::size_t>(row)] : row);
   }
-  if (device_.kind == DeviceKind::cuda) {
-    index.on_device = Array<std::int64_t>(device_, wanted);
-    index.on_device.upload(chosen);
-  }
+  if (device_.kind == DeviceKind::cuda) upload(index);
   KeptRows out = *this;
   out.index_ = std::make_shared<const Index>(std::move(index));
   out.batch_ = nullptr;

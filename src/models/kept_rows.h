@@ -31,6 +31,10 @@ class KeptRows {
   [[nodiscard]] KeptRows subsample(std::int64_t wanted, Key key) const;
 
  private:
+  struct Index;
+  // Gives the index and, where there are any, its columns to the device.
+  void upload(Index& index) const;
+
   struct Columns {  // of the stored rows; the last three empty where the model has none
     Array<T> y, trials, weights, offset;
     std::vector<double> centre;
@@ -40,14 +44,15 @@ class KeptRows {
   struct Index {
     std::vector<std::int64_t> host;
     Array<std::int64_t> on_device;
+    DeviceColumns columns;  // of sparse rows on a device
     [[nodiscard]] const std::int64_t* data() const { return on_device.size() > 0 ? on_device.data() : host.data(); }
   };
 
   const GlmData& data_;
   Device device_;
   std::shared_ptr<const Columns> columns_;
-  std::shared_ptr<const Index> index_;          // null: all rows
-  std::shared_ptr<Array<std::int64_t>> batch_;  // of a device: the last batch
+  std::shared_ptr<const Index> index_;  // null: all rows
+  std::shared_ptr<Index> batch_;        // of a device: the last batch
   T scale_ = 1;
 };
 

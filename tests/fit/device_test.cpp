@@ -51,7 +51,7 @@ std::vector<Case> cases() {
   };
 }
 
-class OnCuda : public testing::TestWithParam<Case> {
+class OnCudaDevice : public testing::Test {
  protected:
   void SetUp() override {
     if (internal::on_cpu()) GTEST_SKIP() << "VELBO_TEST_DEVICE is not set";
@@ -59,6 +59,8 @@ class OnCuda : public testing::TestWithParam<Case> {
     if (!reason.empty()) GTEST_SKIP() << reason;
   }
 };
+
+class OnCuda : public OnCudaDevice, public testing::WithParamInterface<Case> {};
 
 // The same mathematics in double, in another order of addition: a fit of the same number of steps stays together to many
 // digits.  Random numbers are the same bits, or this would be far off.
@@ -91,6 +93,41 @@ TEST_P(OnCuda, SameBitsTwiceAndInFloatToo) {
   for (std::size_t i = 0; i < once.summary.parameters.size(); ++i) {
     EXPECT_EQ(once.summary.parameters[i].mean, again.summary.parameters[i].mean);
     EXPECT_EQ(once.summary.parameters[i].sd, again.summary.parameters[i].sd);
+  }
+}
+
+// Sparse rows too wide for a tile: entries by row and by column, all rows and batches.
+TEST_F(OnCudaDevice, WideSparseFitsAreThoseOfTheCpu) {
+  constexpr std::int64_t n = 120, d = 1500;
+  std::vector<std::int64_t> start = {0};
+  std::vector<std::int32_t> column;
+  std::vector<double> value, y, noise(n * 6);
+  standard_normals(make_key(41, Purpose::test), 0, 0, 0, std::span<double>(noise));
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t k = 0; k < 5; ++k) {
+      column.push_back(static_cast<std::int32_t>(k * 300 + (i * 7919 + k * 104729) % (k < 2 ? 5 : 300)));
+      value.push_back(noise[static_cast<std::size_t>(6 * i + k)]);
+    }
+    start.push_back(static_cast<std::int64_t>(column.size()));
+    y.push_back(noise[static_cast<std::size_t>(6 * i)] + noise[static_cast<std::size_t>(6 * i + 5)] > 0 ? 1 : 0);
+  }
+  GlmOptions priors;
+  priors.prior = Prior::normal(0, 1);
+  const Glm model(Likelihood::bernoulli, {.x = FeatureMatrix::sparse(d, start, column, value), .y = y}, priors);
+  FitOptions newton{.engine = EngineKind::newton, .scalar = Scalar::float64, .diagnostic_draws = 100};
+  FitOptions batches = gradient(Estimator::local, FamilyKind::mean_field, 40);
+  batches.max_steps = 20;
+  batches.diagnostic_draws = 100;
+  batches.scalar = Scalar::float64;
+  for (FitOptions options : {newton, batches}) {
+    options.device = Device{};
+    const Fit on_cpu = fit(model, options);
+    options.device = internal::test_device();
+    const Fit on_cuda = fit(model, options);
+    EXPECT_NEAR(on_cuda.summary.quality.elbo, on_cpu.summary.quality.elbo, 1e-6 * n);
+    for (std::size_t i = 0; i < on_cpu.summary.parameters.size(); ++i)
+      ASSERT_NEAR(on_cuda.summary.parameters[i].mean, on_cpu.summary.parameters[i].mean,
+                  1e-5 * on_cpu.summary.parameters[i].sd);
   }
 }
 

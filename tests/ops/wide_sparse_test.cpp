@@ -8,9 +8,10 @@ namespace {
 
 TYPED_TEST_SUITE(OpsTest, Scalars);
 
-constexpr std::int64_t kWide = 100000;
+// Enough of them that no dense tile is made; the emulator takes its time over every column.
+inline std::int64_t wide() { return emulated() ? 3000 : 100000; }
 
-// Stored rows of up to 12 entries, none in some; columns 0 and kWide - 1 are met.
+// Stored rows of up to 12 entries, none in some; columns 0 and n_wide - 1 are met.
 template <class T>
 struct WideProblem {
   explicit WideProblem(bool intercept, bool index) {
@@ -20,7 +21,9 @@ struct WideProblem {
     row_start.push_back(0);
     for (std::int64_t i = 0; i < kStored; ++i) {
       for (std::int64_t k = 0; k < i % 13; ++k) {
-        column.push_back(static_cast<std::int32_t>(k == 0 ? 0 : k == 11 ? kWide - 1 : 37 * i % 8191 + 8192 * k));
+        column.push_back(static_cast<std::int32_t>(k == 0    ? 0
+                                                   : k == 11 ? n_wide - 1
+                                                             : 37 * i % (n_wide / 12 - 1) + n_wide / 12 * k));
         value.push_back(*next++);
       }
       row_start.push_back(static_cast<std::int64_t>(column.size()));
@@ -30,7 +33,7 @@ struct WideProblem {
       weights.push_back(static_cast<T>(0.5 + std::abs(a)));
       offset.push_back(static_cast<T>(0.2 * a));
     }
-    const std::int64_t d = kWide + (intercept ? 1 : 0);
+    const std::int64_t d = n_wide + (intercept ? 1 : 0);
     for (std::int64_t j = 0; j < d; ++j) {
       mean.push_back(0.3 * std::sin(static_cast<double>(j)));
       sd.push_back(0.1 + 0.1 * std::cos(static_cast<double>(j)));
@@ -52,7 +55,7 @@ struct WideProblem {
     rows.scale = T(2);
     rows.index = index ? device_index->data() : nullptr;
     rows.n_rows = index ? 450 : kStored;
-    rows.n_features = kWide;
+    rows.n_features = n_wide;
   }
   // use(column, value) of row n.
   template <class Use>
@@ -60,12 +63,13 @@ struct WideProblem {
     const auto i = stored(n);
     for (auto k = row_start[i]; k < row_start[i + 1]; ++k)
       use(static_cast<std::size_t>(column[static_cast<std::size_t>(k)]), value[static_cast<std::size_t>(k)]);
-    if (rows.intercept) use(static_cast<std::size_t>(kWide), 1.0);
+    if (rows.intercept) use(static_cast<std::size_t>(n_wide), 1.0);
   }
   [[nodiscard]] std::size_t stored(std::int64_t n) const {
     return static_cast<std::size_t>(rows.index != nullptr ? indices[static_cast<std::size_t>(n)] : n);
   }
 
+  const std::int64_t n_wide = wide();
   static constexpr std::int64_t kStored = 330;
   std::vector<std::int64_t> row_start, indices;
   std::vector<std::int32_t> column;
