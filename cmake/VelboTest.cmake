@@ -76,7 +76,8 @@ endif()
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 
   if("gpu" IN_LIST arg_LABELS)
-    set_property(GLOBAL APPEND PROPERTY VELBO_GPU_TESTS ${arg_NAME})
+    string(JOIN " " line ${arg_NAME} ${target} ${arg_ENVIRONMENT})
+    set_property(GLOBAL APPEND PROPERTY VELBO_GPU_TESTS "${line}")
   endif()
 
   # velbo_tests_<label> builds what carries the label and nothing else; the sanitizer builds need no more.
