@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/expected_log_joint.h"
+#include "support/small_glm.h"
 #include "velbo/random.h"
 
 namespace velbo::internal {
@@ -20,40 +21,15 @@ struct OracleCase {
   WeightsKind kind = WeightsKind::frequency;
 };
 
+// The first column is far from zero: centring must change nothing.
 Glm make_model(const OracleCase& c) {
-  const std::size_t n = 60, d = 3;
-  std::vector<double> x(n * d), y(n), noise(3 * n), weights, offset, trials;
-  standard_normals(make_key(21, Purpose::test), 0, 0, 0, std::span<double>(x));
-  standard_normals(make_key(22, Purpose::test), 0, 0, 0, std::span<double>(noise));
-  for (std::size_t i = 0; i < n; ++i) {
-    x[i * d] += 30;  // far from zero: centring must change nothing
-    const double eta = 0.1 * (x[i * d] - 30) - 0.8 * x[i * d + 1] + 0.3;
-    const double e = noise[3 * i];
-    trials.push_back(2 + std::floor(3 * std::abs(noise[3 * i + 1])));
-    switch (c.likelihood) {
-      case Likelihood::gaussian: y[i] = eta + 0.7 * e; break;
-      case Likelihood::poisson: y[i] = std::floor(std::exp(eta) + std::abs(e)); break;
-      case Likelihood::binomial: y[i] = std::floor(trials[i] / (1 + std::exp(-eta - e))); break;
-      default: y[i] = eta + e > 0 ? 1 : 0; break;
-    }
-    weights.push_back(i % 7 == 2 ? 0 : 0.5 + std::abs(noise[3 * i + 2]));
-    offset.push_back(0.2 * noise[3 * i + 1]);
-  }
-  GlmArrays arrays{
-      .x = {x.data(), static_cast<std::int64_t>(n), static_cast<std::int64_t>(d), static_cast<std::int64_t>(d)},
-      .y = y};
-  if (c.extras) {
-    arrays.weights = weights;
-    arrays.offset = offset;
-  }
-  if (c.likelihood == Likelihood::binomial) arrays.trials = trials;
-  GlmOptions options;
+  GlmOptions options = small_priors();
   options.no_intercept = !c.intercept;
   options.weights_kind = c.kind;
-  options.prior = Prior::student_t(4, 0.1, 1.5);
-  if (c.intercept) options.prior_intercept = Prior::laplace(0, 20);
+  options.prior_intercept = c.intercept ? std::optional(Prior::laplace(0, 20)) : std::nullopt;
   if (c.likelihood == Likelihood::gaussian) options.prior_sigma = Prior::half_cauchy(1);
-  return Glm(c.likelihood, arrays, options);
+  return make_small_glm({.likelihood = c.likelihood, .extras = c.extras, .n = 60, .column_mean = 30, .slope = 0.1},
+                        options);
 }
 
 GaussianPoint make_point(std::int64_t d, FamilyKind family) {

@@ -16,16 +16,24 @@ struct SmallGlm {
   bool extras = false;  // weights (some zero), offset, trials
   std::int64_t n = 53;
   double column_mean = 0;  // of the first column
+  double slope = 0.4;      // along it
 };
 
-inline Glm make_small_glm(const SmallGlm& c) {
+inline GlmOptions small_priors() {
+  GlmOptions options;
+  options.prior = Prior::student_t(4, 0.1, 1.5);
+  options.prior_intercept = Prior::normal(0, 3);
+  return options;
+}
+
+inline Glm make_small_glm(const SmallGlm& c, const GlmOptions& options = small_priors()) {
   const auto n = static_cast<std::size_t>(c.n);
   constexpr std::size_t d = 3;
   std::vector<double> x(n * d), y(n), noise(3 * n), weights, offset, trials;
   standard_normals(make_key(31, Purpose::test), 0, 0, 0, std::span<double>(x));
   standard_normals(make_key(32, Purpose::test), 0, 0, 0, std::span<double>(noise));
   for (std::size_t i = 0; i < n; ++i) {
-    const double eta = 0.4 * x[i * d] - 0.8 * x[i * d + 1] + 0.3, e = noise[3 * i];
+    const double eta = c.slope * x[i * d] - 0.8 * x[i * d + 1] + 0.3, e = noise[3 * i];
     x[i * d] += c.column_mean;
     trials.push_back(2 + std::floor(3 * std::abs(noise[3 * i + 1])));
     switch (c.likelihood) {
@@ -43,9 +51,6 @@ inline Glm make_small_glm(const SmallGlm& c) {
     arrays.offset = offset;
   }
   if (c.likelihood == Likelihood::binomial) arrays.trials = trials;
-  GlmOptions options;
-  options.prior = Prior::student_t(4, 0.1, 1.5);
-  options.prior_intercept = Prior::normal(0, 3);
   return Glm(c.likelihood, arrays, options);
 }
 
