@@ -5,6 +5,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
 
 #include "row_panel.cuh"
 #include "row_terms.cuh"
@@ -50,6 +51,19 @@ struct ExpectationFinish {
   __device__ __forceinline__ void begin_tile() {
 #pragma unroll
     for (int i = 0; i < 4; ++i) mean[i] = variance[i] = T(0);
+  }
+  // sum_d (sd_d x_d)^2 over the columns from `column` on, by one of the threads of a row.
+  __device__ __forceinline__ void add_squares(const T* sd, std::int64_t d, std::int64_t column,
+                                              const Lanes<T> (&row)[4]) {
+#pragma unroll
+    for (int e = 0; e < kLanes<T>; ++e) {
+      const T scale = column + e < d ? sd[column + e] : T(0);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const T scaled = scale * row[i].of[e];
+        variance[i] = internal::elementary::mul_add(scaled, scaled, variance[i]);
+      }
+    }
   }
   __device__ __forceinline__ void block(const ProjectArguments<T>& a, std::int64_t first, std::int64_t end,
                                         std::int64_t first_column, const T (&product)[4][4]) {
@@ -163,6 +177,10 @@ struct DrawsFinish {
   }
 };
 
+// All that are compiled.
+template <class T>
+using ProjectFinishes = std::tuple<ExpectationFinish<T>, ProductFinish<T>, DrawsFinish<T>>;
+
 template <class T, class Finish>
 struct ProjectLayout {
   static constexpr int kLeading = leading_of<T>(kPanelColumns);
@@ -173,7 +191,7 @@ struct ProjectLayout {
 };
 
 template <class T, class Finish>
-__global__ void __launch_bounds__(kThreads, 2) project_rows(const ProjectArguments<T> a) {
+__global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) project_rows(const ProjectArguments<T> a) {
   using Layout = ProjectLayout<T, Finish>;
   constexpr int lanes = kLanes<T>, leading = Layout::kLeading;
   VELBO_SHARED_MEMORY(raw);
@@ -186,7 +204,6 @@ __global__ void __launch_bounds__(kThreads, 2) project_rows(const ProjectArgumen
   Finish finish;
   for (TileCursor now = TileCursor::first(a.chunks); now.valid(a.chunks); now.advance(a.chunks, kTileRows)) {
     const std::int64_t end = a.chunks.end(now.chunk);
-    T squares[4] = {};  // of threads with tx = 0, over the columns: sum_d (sd_d x_d)^2
     finish.begin_tile();
     for (std::int64_t first_column = 0; first_column < a.n_columns; first_column += kTileColumns) {
       // The column of means in front shifts the factor's triangle by one.
@@ -235,26 +252,13 @@ __global__ void __launch_bounds__(kThreads, 2) project_rows(const ProjectArgumen
               for (int j = 0; j < 4; ++j)
                 product[i][j] = internal::elementary::mul_add(row[i].of[e], column[j], product[i][j]);
           }
-          if (Finish::kSquares && a.sd != nullptr && first_column == 0 && tx == 0) {
-#pragma unroll
-            for (int e = 0; e < lanes; ++e) {
-              const std::int64_t column = k + v * lanes + e;
-              const T sd = column < d ? a.sd[column] : T(0);
-#pragma unroll
-              for (int i = 0; i < 4; ++i) {
-                const T scaled = sd * row[i].of[e];
-                squares[i] = internal::elementary::mul_add(scaled, scaled, squares[i]);
-              }
-            }
+          if constexpr (Finish::kSquares) {
+            if (a.sd != nullptr && first_column == 0 && tx == 0) finish.add_squares(a.sd, d, k + v * lanes, row);
           }
         }
         __syncthreads();
       }
       finish.block(a, now.row, end, first_column, product);
-    }
-    if constexpr (Finish::kSquares) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) finish.variance[i] += squares[i];
     }
     finish.finish_tile(a, now.row, end, scratch);
     __syncthreads();

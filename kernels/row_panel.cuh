@@ -5,6 +5,8 @@
 // and columns past D are zeros; the column of ones is made here.
 #pragma once
 #include <cstdint>
+#include <tuple>
+#include <type_traits>
 
 #include "backend/rows.h"
 #include "simt.cuh"
@@ -16,6 +18,17 @@ using internal::Rows;
 
 constexpr int kThreads = 256;  // of a block of every kernel over rows
 constexpr int kWarps = kThreads / 32;
+
+// Blocks of a multiprocessor that the compiler leaves registers for.  Said at all, and no more for the elements that
+// take two registers, it spills none.
+template <class T>
+constexpr int kBlocksWanted = sizeof(T) == sizeof(float) ? 2 : 1;
+
+// Whether X is among the types of a std::tuple.
+template <class X, class List>
+constexpr bool kListed = false;
+template <class X, class... Listed>
+constexpr bool kListed<X, std::tuple<Listed...>> = (std::is_same_v<X, Listed> || ...);
 
 // Elements of the 16 bytes that one instruction moves.
 template <class T>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "device_memory.cuh"
@@ -20,20 +21,20 @@ struct Launch {
   std::int64_t most_blocks = 2112;
   int tile_rows = 0;                  // of fused passes; 0: by the sizes
   std::int64_t wanted_chunks = 1056;  // a device has a few hundred places for blocks
+  // Sums in float stay sums of so few rows.
+  std::int64_t most_rows_of_a_chunk = 8192;
+  // Numbers of one slab's sums: what is not added up in registers lies in memory for a while.
+  std::int64_t most_partial_sums = std::int64_t{1} << 24;
 };
-
-// Numbers of one slab's sums: what is not added up in registers lies in memory for a while.
-constexpr std::int64_t kMostPartialSums = std::int64_t{1} << 24;
-// Sums in float stay sums of so few rows.
-constexpr std::int64_t kMostRowsOfAChunk = 8192;
 
 // Slabs of rows, one after another, each cut into as many chunks as its sums [n_sums] leave room for.
 inline std::vector<Chunks> slabs(const Launch& launch, std::int64_t n_rows, std::int64_t tile, std::int64_t n_sums) {
   const auto whole_tiles = [tile](std::int64_t rows) { return (rows + tile - 1) / tile * tile; };
-  const std::int64_t most = std::clamp<std::int64_t>(kMostPartialSums / std::max<std::int64_t>(n_sums, 1), 4, 65536);
+  const std::int64_t most =
+      std::clamp<std::int64_t>(launch.most_partial_sums / std::max<std::int64_t>(n_sums, 1), 4, 65536);
   const std::int64_t wanted = std::min(launch.wanted_chunks, most);
-  const std::int64_t rows =
-      whole_tiles(std::clamp<std::int64_t>((n_rows + wanted - 1) / wanted, 1, std::max(tile, kMostRowsOfAChunk)));
+  const std::int64_t rows = whole_tiles(
+      std::clamp<std::int64_t>((n_rows + wanted - 1) / wanted, 1, std::max(tile, launch.most_rows_of_a_chunk)));
   std::vector<Chunks> out;
   for (std::int64_t first = 0; first < n_rows; first += most * rows) {
     const std::int64_t end = std::min(n_rows, first + most * rows);
@@ -78,15 +79,13 @@ void allow_shared_memory(Kernel kernel, std::size_t bytes) {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
 }
 
+// Rows of a fused pass's tile.  Each is compiled for every pass; tests go through this list and FusedPasses.
+using FusedTileRows = std::integer_sequence<int, 8, 16, 32, 64>;
+
 // Calls visit.operator()<R>() with the rows of a tile as a constant.
-template <class Visitor>
-void with_tile_rows(int rows, const Visitor& visit) {
-  switch (rows) {
-    case 64: visit.template operator()<64>(); return;
-    case 32: visit.template operator()<32>(); return;
-    case 16: visit.template operator()<16>(); return;
-    default: visit.template operator()<8>(); return;
-  }
+template <int... R, class Visitor>
+void with_tile_rows(std::integer_sequence<int, R...>, int rows, const Visitor& visit) {
+  ((rows == R ? visit.template operator()<R>() : void()), ...);
 }
 
 // Columns of a block of a fused pass over D columns: all, but at most as many as its threads can hold.
@@ -102,17 +101,18 @@ int tile_rows_for(const Launch& launch, std::int64_t n_rows, std::int64_t d) {
   if (launch.tile_rows > 0) return launch.tile_rows;
   const int columns = padded_columns<T>(d);
   int found = 0;
-  for (const int rows : {8, 16, 32, 64}) {
-    std::size_t bytes = 0;
-    with_tile_rows(rows, [&]<int R>() { bytes = FusedLayout<T, Pass, R>::bytes(columns); });
+  const auto consider = [&](int rows, std::size_t bytes) {
     if (bytes <= launch.shared_bytes && (found == 0 || n_rows >= 264 * rows)) found = rows;
-  }
+  };
+  [&]<int... R>(std::integer_sequence<int, R...>) { (consider(R, FusedLayout<T, Pass, R>::bytes(columns)), ...); }
+  (FusedTileRows{});
   return found;
 }
 
 // A fused pass with a tile that tile_rows_for() found.  Of `arguments`, chunks, columns, sums and values are filled in.
 template <class T, class Pass>
 Totals run_fused(const Launch& launch, FusedArguments<T> arguments, bool with_sums) {
+  static_assert(kListed<Pass, FusedPasses<T>>, "tests go through the list");
   const Rows<T>& rows = arguments.source.rows;
   const std::int64_t d = rows.n_columns();
   const int tile = tile_rows_for<T, Pass>(launch, rows.n_rows, d);
@@ -123,7 +123,7 @@ Totals run_fused(const Launch& launch, FusedArguments<T> arguments, bool with_su
                      arguments.chunks = chunks;
                      arguments.sums = sums;
                      arguments.values = values;
-                     with_tile_rows(tile, [&]<int R>() {
+                     with_tile_rows(FusedTileRows{}, tile, [&]<int R>() {
                        const auto kernel = fused_rows<T, Pass, R>;
                        const std::size_t bytes = FusedLayout<T, Pass, R>::bytes(arguments.columns);
                        allow_shared_memory(kernel, bytes);
@@ -147,6 +147,7 @@ Buffer<T> packed_matrix(std::int64_t d, std::int64_t n_columns, std::int64_t& st
 
 template <class T, class Finish>
 Totals run_project(const Launch& launch, ProjectArguments<T> arguments, std::int64_t n_values) {
+  static_assert(kListed<Finish, ProjectFinishes<T>>, "tests go through the list");
   return add_up<T>(launch, arguments.source.rows.n_rows, kTileRows, 0, n_values,
                    [&](const Chunks& chunks, T*, double* values) {
                      arguments.chunks = chunks;
