@@ -1,6 +1,5 @@
 // cpu/cpu_ops.cpp - the CPU side of the operation table: cuts rows into chunks, shares them among threads, adds in order.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -58,22 +57,12 @@ void starting_curvature(const Context& context, const Rows<T>& rows, T* c, T* c_
   for_rows(context, rows.n_rows, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
       const std::int64_t row = rows.index != nullptr ? rows.index[n] : n;
-      const T weight = rows.scale * (rows.weights != nullptr ? rows.weights[row] : T(1));
-      const T offset = rows.offset != nullptr ? rows.offset[row] : T(0);
-      switch (rows.likelihood) {
-        case RowLikelihood::bernoulli:
-          c[n] = weight * (rows.trials != nullptr ? rows.trials[row] : T(1)) / T(4);
-          c_times_r[n] = 0;
-          break;
-        case RowLikelihood::poisson:
-          c[n] = weight * (rows.y[row] + T(0.5));
-          c_times_r[n] = c[n] * (std::log(rows.y[row] + T(0.5)) - offset);
-          break;
-        case RowLikelihood::unit_gaussian:
-          c[n] = weight;
-          c_times_r[n] = weight * (rows.y[row] - offset);
-          break;
-      }
+      const RowOutcome<T> outcome{rows.y[row], rows.trials != nullptr ? rows.trials[row] : T(1),
+                                  rows.scale * (rows.weights != nullptr ? rows.weights[row] : T(1))};
+      const StartingTerm<T> start =
+          starting_term(rows.likelihood, outcome, rows.offset != nullptr ? rows.offset[row] : T(0));
+      c[n] = start.c;
+      c_times_r[n] = start.c * start.r;
     }
   });
 }

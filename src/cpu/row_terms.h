@@ -4,7 +4,7 @@
 #include "backend/ops.h"
 #include "cpu/isa.h"
 #include "cpu/lanes.h"
-#include "math/expectations.h"
+#include "math/row_likelihood.h"
 
 // The arrays of a tile do not overlap, but for inputs among themselves; there are too many for the compiler to check.
 #if defined(__clang__)
@@ -31,27 +31,23 @@ struct RowTerms {
 };
 
 template <class T>
-VELBO_HD T root(T x) {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return __builtin_sqrtf(x);
-  } else {
-    return __builtin_sqrt(x);
-  }
+RowOutcome<T> outcome_at(const RowTerms<T>& t, std::int64_t r) {
+  return {t.y[r], t.trials[r], t.weights[r]};
 }
 
-// Expectations are taken at -|m|, where softplus and sigmoid are small and exact, and mirrored: softplus(m) =
-// softplus(-m) + m.  What is left at m < 0 is y m, at m > 0 it is -(trials - y) m, without cancellation.
+template <class T>
+void store_term(const ExpectedTerm<T>& term, const RowTerms<T>& t, std::int64_t r) {
+  t.value[r] = term.value;
+  t.rho[r] = term.rho;
+  t.c[r] = term.c;
+}
+
 template <LogisticRule R, class T>
 void bernoulli_rows(const RowTerms<T>& t) {
   VELBO_ROWS_INDEPENDENT
   for (std::int64_t r = 0; r < t.used; ++r) {
-    const T m = t.m[r], y = t.y[r], trials = t.trials[r], w = t.weights[r];
-    const Logistic<T> e = logistic_expectation_by<R>(-abs_of(m), root(t.s[r]));
-    const T surprise = m > T(0) ? y - trials : y;
-    t.value[r] = w * (surprise * m - trials * e.softplus);
-    const T tail = trials * e.sigmoid;
-    t.rho[r] = w * (surprise + (m > T(0) ? tail : -tail));  // not by the sign bit: m may be +0
-    t.c[r] = w * trials * e.slope;
+    const Logistic<T> e = logistic_expectation_by<R>(-abs_of(t.m[r]), sqrt_of(t.s[r]));
+    store_term(bernoulli_row(t.m[r], e, outcome_at(t, r)), t, r);
   }
 }
 
@@ -66,70 +62,19 @@ void expected_terms(RowLikelihood likelihood, const RowTerms<T>& t) {
         least = t.s[r] < least ? t.s[r] : least;
         most = t.s[r] > most ? t.s[r] : most;
       }
-      with_logistic_rule(logistic_rule_for(root(least), root(most)), [&]<LogisticRule R>() { bernoulli_rows<R>(t); });
+      with_logistic_rule(logistic_rule_for(sqrt_of(least), sqrt_of(most)),
+                         [&]<LogisticRule R>() { bernoulli_rows<R>(t); });
       return;
     }
     case RowLikelihood::poisson:
       VELBO_ROWS_INDEPENDENT
-      for (std::int64_t r = 0; r < t.used; ++r) {
-        const Expectation<T> e = poisson_expectation(t.y[r], T(0), t.m[r], t.s[r]);
-        t.value[r] = t.weights[r] * e.value;
-        t.rho[r] = t.weights[r] * e.d_mean;
-        t.c[r] = t.weights[r] * e.curvature;
-      }
+      for (std::int64_t r = 0; r < t.used; ++r) store_term(poisson_row(t.m[r], t.s[r], outcome_at(t, r)), t, r);
       return;
     case RowLikelihood::unit_gaussian:
       VELBO_ROWS_INDEPENDENT
-      for (std::int64_t r = 0; r < t.used; ++r) {
-        const T residual = t.y[r] - t.m[r];
-        t.value[r] = T(-0.5) * t.weights[r] * (residual * residual + t.s[r]);
-        t.rho[r] = t.weights[r] * residual;
-        t.c[r] = t.weights[r];
-      }
+      for (std::int64_t r = 0; r < t.used; ++r) store_term(unit_gaussian_row(t.m[r], t.s[r], outcome_at(t, r)), t, r);
       return;
   }
-}
-
-template <class T>
-VELBO_HD bool is_negative(T x) {  // by the sign bit, which a select takes as it is
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return static_cast<std::int32_t>(elementary::bits_of(x)) < 0;
-  } else {
-    return static_cast<std::int64_t>(elementary::bits_of(x)) < 0;
-  }
-}
-
-// What a row's log likelihood needs of the predictor eta alone: the long chain of operations.
-template <RowLikelihood L, class T>
-VELBO_HD LogisticTail<T> curve_at(T eta) {
-  if constexpr (L == RowLikelihood::bernoulli) return logistic_tail(abs_of(eta));  // mirrored, as in bernoulli_rows()
-  if constexpr (L == RowLikelihood::poisson) return {exp_any(eta), T(0)};
-  return {T(0), T(0)};
-}
-
-// The log likelihood of one row at the predictor eta, and its derivative; weighted.
-template <RowLikelihood L, class T>
-VELBO_HD void row_by(LogisticTail<T> curve, T eta, T y, T trials, T weight, T& value, T& rho) {
-  if constexpr (L == RowLikelihood::bernoulli) {
-    // Either sign of zero will do, as long as both selects agree.
-    const T surprise = is_negative(eta) ? y : y - trials;
-    const T tail = trials * curve.sigmoid;
-    value = weight * (surprise * eta - trials * curve.softplus);
-    rho = weight * (surprise + (is_negative(eta) ? -tail : tail));
-  } else if constexpr (L == RowLikelihood::poisson) {
-    const T rate = curve.softplus;
-    value = weight * (y * eta - rate);
-    rho = weight * (y - rate);
-  } else {
-    const T residual = y - eta;
-    value = T(-0.5) * weight * residual * residual;
-    rho = weight * residual;
-  }
-}
-
-template <RowLikelihood L, class T>
-VELBO_HD void row_at(T eta, T y, T trials, T weight, T& value, T& rho) {
-  row_by<L>(curve_at<L>(eta), eta, y, trials, weight, value, rho);
 }
 
 // Calls visit.operator()<L>() with the likelihood as a constant.
@@ -142,16 +87,11 @@ VELBO_HD void with_likelihood(RowLikelihood likelihood, const Visitor& visit) {
   }
 }
 
-// Curves of `count` predictors, into what will be their values and derivatives.  In a loop of its own: a chain that is half
-// as long lets a processor work on twice as many rows at a time.
+// In a loop of its own: a chain of operations that is half as long lets a processor work on twice as many rows at a time.
 template <RowLikelihood L, class T>
-void curves_at(std::int64_t count, const T* eta, T* softplus, T* sigmoid) {
+void exponentials_at(std::int64_t count, const T* eta, T* exponential) {
   VELBO_ROWS_INDEPENDENT
-  for (std::int64_t i = 0; i < count; ++i) {
-    const LogisticTail<T> curve = curve_at<L>(eta[i]);
-    softplus[i] = curve.softplus;
-    sigmoid[i] = curve.sigmoid;
-  }
+  for (std::int64_t i = 0; i < count; ++i) exponential[i] = exponential_at<L>(eta[i]);
 }
 
 // Values and derivatives of a tile of rows at one predictor each.
@@ -159,10 +99,13 @@ template <class T>
 void rows_at(RowLikelihood likelihood, std::int64_t used, const T* eta, const T* y, const T* trials, const T* weights,
              T* value, T* rho) {
   with_likelihood(likelihood, [&]<RowLikelihood L>() {
-    curves_at<L>(used, eta, value, rho);
+    exponentials_at<L>(used, eta, value);
     VELBO_ROWS_INDEPENDENT
-    for (std::int64_t r = 0; r < used; ++r)
-      row_by<L>({value[r], rho[r]}, eta[r], y[r], trials[r], weights[r], value[r], rho[r]);
+    for (std::int64_t r = 0; r < used; ++r) {
+      const PointTerm<T> term = row_from<L>(value[r], eta[r], RowOutcome<T>{y[r], trials[r], weights[r]});
+      value[r] = term.value;
+      rho[r] = term.rho;
+    }
   });
 }
 
@@ -172,13 +115,16 @@ void rows_at_many(RowLikelihood likelihood, std::int64_t used, std::int64_t colu
                   const T* trials, const T* weights, T* value, T* rho) {
   constexpr int n = Lanes<T>::count;
   with_likelihood(likelihood, [&]<RowLikelihood L>() {
-    curves_at<L>(used * columns, eta, value, rho);
+    exponentials_at<L>(used * columns, eta, value);
     for (std::int64_t r = 0; r < used; ++r) {
-      const T yr = y[r], tr = trials[r], wr = weights[r];
+      const RowOutcome<T> row{y[r], trials[r], weights[r]};
       for (std::int64_t s = r * columns; s < (r + 1) * columns; s += n) {
         VELBO_ROWS_INDEPENDENT
-        for (int k = 0; k < n; ++k)
-          row_by<L>({value[s + k], rho[s + k]}, eta[s + k], yr, tr, wr, value[s + k], rho[s + k]);
+        for (int k = 0; k < n; ++k) {
+          const PointTerm<T> term = row_from<L>(value[s + k], eta[s + k], row);
+          value[s + k] = term.value;
+          rho[s + k] = term.rho;
+        }
       }
     }
   });
@@ -190,7 +136,7 @@ template <class T, class Noise>
 void drawn_terms(RowLikelihood likelihood, const RowTerms<T>& t, std::int64_t tile, std::int64_t n_draws, T* sd, T* eps,
                  const Noise& noise) {
   for (std::int64_t r = 0; r < t.used; ++r) {
-    sd[r] = root(t.s[r]);
+    sd[r] = sqrt_of(t.s[r]);
     t.value[r] = t.rho[r] = t.c[r] = 0;
   }
   for (std::int64_t group = 0; 4 * group < n_draws; ++group) {
@@ -200,11 +146,10 @@ void drawn_terms(RowLikelihood likelihood, const RowTerms<T>& t, std::int64_t ti
       with_likelihood(likelihood, [&]<RowLikelihood L>() {
         VELBO_ROWS_INDEPENDENT
         for (std::int64_t r = 0; r < t.used; ++r) {
-          T value, rho;
-          row_at<L>(t.m[r] + sd[r] * e[r], t.y[r], t.trials[r], t.weights[r], value, rho);
-          t.value[r] += value;
-          t.rho[r] += rho;
-          t.c[r] -= e[r] * rho;
+          const PointTerm<T> term = row_at<L>(t.m[r] + sd[r] * e[r], outcome_at(t, r));
+          t.value[r] += term.value;
+          t.rho[r] += term.rho;
+          t.c[r] -= e[r] * term.rho;
         }
       });
     }

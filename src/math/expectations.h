@@ -18,9 +18,9 @@ struct LogisticTail {
   T sigmoid;
 };
 
+// From e = e^-a: a loop over rows may make that in a loop of its own.
 template <class T>
-VELBO_HD LogisticTail<T> logistic_tail(T a) {
-  const T e = exp_nonpositive(-a);
+VELBO_HD LogisticTail<T> logistic_tail_of(T e) {
   const T inverse = T(1) / ((T(1) + e) * (T(2) + e));
   const T w = e * inverse * (T(1) + e);  // e / (2 + e)
   const T sigmoid = e * inverse * (T(2) + e);
@@ -29,6 +29,11 @@ VELBO_HD LogisticTail<T> logistic_tail(T a) {
   } else {
     return {w * elementary::log1p_double<T>(w * w), sigmoid};
   }
+}
+
+template <class T>
+VELBO_HD LogisticTail<T> logistic_tail(T a) {
+  return logistic_tail_of(exp_nonpositive(-a));
 }
 
 // value = E[f(eta)], d_mean = dE/dm = E[f'], curvature = -2 dE/d(s^2) = -E[f''] (Opper & Archambeau 2009, eq. 15-17:

@@ -38,28 +38,50 @@ struct ExpectedTerm {
   T c;
 };
 
+template <class T>
+VELBO_HD bool is_negative(T x) {  // by the sign bit, which a vector's select takes as it is
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return static_cast<std::int32_t>(elementary::bits_of(x)) < 0;
+  } else {
+    return static_cast<std::int64_t>(elementary::bits_of(x)) < 0;
+  }
+}
+
 // softplus(x) = softplus(-x) + x: at -|x| softplus and sigmoid are small and exact.  What is left at x < 0 is y x, at x > 0
 // it is -(trials - y) x, without cancellation.  `softplus` and `sigmoid` are those at -|x|, or expected there.
 template <class T>
 VELBO_HD PointTerm<T> mirrored_logistic(T x, T softplus, T sigmoid, const RowOutcome<T>& row) {
-  const T surprise = x > T(0) ? row.y - row.trials : row.y;
+  // Either sign of zero will do, as long as both selects agree.
+  const T surprise = is_negative(x) ? row.y : row.y - row.trials;
   const T tail = row.trials * sigmoid;
-  // Not by the sign bit: x may be +0.
-  return {row.weight * (surprise * x - row.trials * softplus), row.weight * (surprise + (x > T(0) ? tail : -tail))};
+  return {row.weight * (surprise * x - row.trials * softplus),
+          row.weight * (surprise + (is_negative(x) ? -tail : tail))};
+}
+
+// The exponential that a row's term is made of: a function of the predictor alone, and half of the work.
+template <RowLikelihood L, class T>
+VELBO_HD T exponential_at(T eta) {
+  if constexpr (L == RowLikelihood::bernoulli) return exp_nonpositive(-abs_of(eta));
+  if constexpr (L == RowLikelihood::poisson) return exp_any(eta);
+  return T(0);
 }
 
 template <RowLikelihood L, class T>
-VELBO_HD PointTerm<T> row_at(T eta, const RowOutcome<T>& row) {
+VELBO_HD PointTerm<T> row_from(T exponential, T eta, const RowOutcome<T>& row) {
   if constexpr (L == RowLikelihood::bernoulli) {
-    const LogisticTail<T> e = logistic_tail(abs_of(eta));
+    const LogisticTail<T> e = logistic_tail_of(exponential);
     return mirrored_logistic(eta, e.softplus, e.sigmoid, row);
   } else if constexpr (L == RowLikelihood::poisson) {
-    const T rate = exp_any(eta);
-    return {row.weight * (row.y * eta - rate), row.weight * (row.y - rate)};
+    return {row.weight * (row.y * eta - exponential), row.weight * (row.y - exponential)};
   } else {
     const T residual = row.y - eta;
     return {T(-0.5) * row.weight * residual * residual, row.weight * residual};
   }
+}
+
+template <RowLikelihood L, class T>
+VELBO_HD PointTerm<T> row_at(T eta, const RowOutcome<T>& row) {
+  return row_from<L>(exponential_at<L>(eta), eta, row);
 }
 
 // The same with the likelihood as a variable.
