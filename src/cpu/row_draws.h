@@ -51,14 +51,14 @@ void add_draw_values(const DrawnRows<T>& drawn, std::int64_t used, std::int64_t 
 }
 
 template <class T>
-void few_predictors(const DrawsChunk<T>& chunk, const TileWalk<T>& walk, const T* packed, const DrawnRows<T>& drawn) {
+void few_predictors(const DrawsChunk<T>& chunk, TileWalk<T>& walk, const T* packed, const DrawnRows<T>& drawn) {
   constexpr int n = Lanes<T>::count;
   for (std::int64_t s = 0; s < chunk.n_draws; ++s) {
     T* eta = drawn.eta + s * drawn.draw_stride;
     const bool intercept = walk.in_place && walk.rows.intercept;
     dot_rows(walk.row, walk.used, walk.columns, packed + s * walk.columns.vectors * n,
-             intercept ? chunk.z[(s + 1) * walk.d - 1] : T(0), eta, [&](std::int64_t r) {
-               if (s == 0) walk.prefetch(r, n);
+             intercept ? chunk.z[(s + 1) * walk.d - 1] : T(0), eta, [&] {
+               if (s == 0) walk.prefetch(n);
              });
     if (walk.rows.offset != nullptr)
       for (std::int64_t r = 0; r < walk.used; ++r) eta[r] += walk.arrays.offset[r];
@@ -66,7 +66,7 @@ void few_predictors(const DrawsChunk<T>& chunk, const TileWalk<T>& walk, const T
 }
 
 template <class T>
-void many_predictors(const DrawsChunk<T>& chunk, const TileWalk<T>& walk, const DrawnRows<T>& drawn) {
+void many_predictors(const DrawsChunk<T>& chunk, TileWalk<T>& walk, const DrawnRows<T>& drawn) {
   constexpr int n = Lanes<T>::count;
   multiply(
       walk.row, walk.used, chunk.z_matrix, walk.d, walk.stored_columns, walk.in_place && walk.rows.intercept,
@@ -78,7 +78,8 @@ void many_predictors(const DrawsChunk<T>& chunk, const TileWalk<T>& walk, const 
           for (int i = 0; i < V; ++i) store(drawn.eta + (r + k) * drawn.columns + (v + i) * n, sums[k][i] + offset);
         }
       },
-      [&](std::int64_t r) { walk.prefetch(r, kRowBlock); });
+      // Half of the next tile where gradients, which are as much work, ask for the rest.
+      [&] { walk.prefetch(chunk.gradient != nullptr ? kRowBlock / 2 : kRowBlock); });
 }
 
 template <class T>
@@ -110,8 +111,9 @@ void draws(const DrawsChunk<T>& chunk, T* scratch) {
     }
     add_draw_values(drawn, walk.used, chunk.n_draws, chunk.out);
     if (gradient == nullptr) continue;
+    const std::int64_t outer_blocks = (chunk.n_draws + 3) / 4 * ((walk.columns.vectors + 2) / 3);
     add_outer<T>({drawn.rho, drawn.row_stride, drawn.draw_stride}, chunk.n_draws, walk.row, walk.used, walk.columns,
-                 gradient, length);
+                 gradient, length, [&] { walk.prefetch(walk.tile / 2 / outer_blocks + 1); });
     if (walk.in_place && walk.rows.intercept) {
       for (std::int64_t s = 0; s < chunk.n_draws; ++s) {
         double sum = 0;

@@ -10,34 +10,45 @@
 namespace velbo::internal {
 namespace {
 
+// to[r] = scale_r x_r, and then last_r where not null; `whole` columns, of which those past D are zero in the tile.
+template <class T>
+void weigh_rows(const TileWalk<T>& walk, std::int64_t whole, const T* scale, const T* last, T* to) {
+  constexpr int n = Lanes<T>::count;
+  const std::int64_t d = walk.d, padded = walk.padded, used = walk.used;  // a store of a vector may alias anything
+  const T* from = walk.x;
+  for (std::int64_t r = 0; r < used; ++r, from += padded, to += padded) {
+    const Vector<T> by = broadcast(scale[r]);
+    for (std::int64_t j = 0; j < whole; j += n) store(to + j, by * load(from + j));
+    if (last != nullptr) to[d] = last[r];
+  }
+}
+
 // X' diag(c) X of the tiles since the last flush, in T.  Rows weighted beforehand leave the inner loop nothing but loads
-// and fused multiply-adds; the gradient's X' rho is one column more on the left.
+// and fused multiply-adds.
 template <class T>
 struct GramSums {
   GramSums(Pieces<T>& pieces, const TileWalk<T>& walk, bool wanted) {
-    if (!wanted) return;
-    weighted = pieces.take(walk.tile * walk.padded);
-    sums = pieces.zeros((walk.d + 4) * walk.padded);
+    if (wanted) sums = pieces.zeros((walk.d + 4) * walk.padded);
   }
 
-  // weighted[r] = c_r x_r, then rho_r, then zeros up to a multiple of 4 columns.
-  void weigh(const TileWalk<T>& walk, const T* c, const T* rho) {
-    constexpr int n = Lanes<T>::count;
-    // Locals: a store of a vector may alias anything.  Columns past D are zero in the tile.
-    const std::int64_t d = walk.d, whole = (d + 4) / 4 * 4, padded = walk.padded, used = walk.used;
-    const T* from = walk.x;
-    T* to = weighted;
-    for (std::int64_t r = 0; r < used; ++r, from += padded, to += padded) {
-      const Vector<T> scale = broadcast(c[r]);
-      for (std::int64_t j = 0; j < whole; j += n) store(to + j, scale * load(from + j));
-      if (rho != nullptr) to[d] = rho[r];
-    }
-  }
-
-  void add(const TileWalk<T>& walk, const T* c, const T* rho) {
-    weigh(walk, c, rho);
+  // X' rho, where wanted, is one column more on the left.  weighted: [tile, padded] of scratch.
+  void add(const TileWalk<T>& walk, const T* c, const T* rho, T* weighted) {
     const std::int64_t left = rho != nullptr ? (walk.d + 4) / 4 * 4 : (walk.d + 3) / 4 * 4;
+    weigh_rows<T>(walk, left, c, rho, weighted);
     add_outer_lower<T>({weighted, walk.padded, 1}, left, walk.row, walk.used, walk.columns, sums, walk.padded);
+  }
+
+  // For c >= 0: rows times the root of c, in place, are both factors; one tile stays in the first-level cache.  Destroys
+  // the tile, c and rho.
+  void add_by_roots(const TileWalk<T>& walk, T* c, T* rho) {
+    constexpr T least = sizeof(T) == sizeof(float) ? T(1.2e-38) : T(2.3e-308);  // c may be 0 where rho is not
+    VELBO_ROWS_INDEPENDENT
+    for (std::int64_t r = 0; r < walk.used; ++r) {
+      c[r] = sqrt_of(max_of(least, c[r]));
+      if (rho != nullptr) rho[r] /= c[r];
+    }
+    add(walk, c, rho, walk.x);
+    for (std::int64_t r = 0; rho != nullptr && r < walk.used; ++r) walk.x[r * walk.padded + walk.d] = 0;
   }
 
   void flush(const TileWalk<T>& walk, double* gram, double* gradient) {
@@ -48,7 +59,6 @@ struct GramSums {
     for (std::int64_t i = 0; i < (walk.d + 4) / 4 * 4 * walk.padded; ++i) sums[i] = 0;
   }
 
-  T* weighted = nullptr;
   T* sums = nullptr;  // [D + 4, padded]
 };
 
@@ -75,7 +85,7 @@ struct FactorProduct {
 
 // m = X mean and s += |factor' x|^2; the projections X [mean, factor] are kept where not null.
 template <class T>
-void factor_predictors(const TileWalk<T>& walk, const PackedMatrix<T>& factor, T* squares, T* projections) {
+void factor_predictors(TileWalk<T>& walk, const PackedMatrix<T>& factor, T* squares, T* projections) {
   constexpr int n = Lanes<T>::count;
   Vector<T> all_but_first = broadcast(T(1));
   all_but_first[0] = 0;
@@ -101,7 +111,7 @@ void factor_predictors(const TileWalk<T>& walk, const PackedMatrix<T>& factor, T
           store(place, total);
         }
       },
-      [&](std::int64_t r) { walk.prefetch(r, kRowBlock); });
+      [&] { walk.prefetch(kRowBlock); });
   for (std::int64_t r = 0; r < walk.used; r += n) {
     Vector<T> of_rows[n];
     for (int k = 0; k < n; ++k) of_rows[k] = load(squares + (r + k) * n);
@@ -125,7 +135,9 @@ void expectation(const ExpectationChunk<T>& chunk, T* scratch) {
   T* diagonal = pieces.zeros(length);
   T* squares = pieces.take(walk.tile * n);
   T* noise = pieces.take(5 * walk.tile);  // four normals and the sd of each row
-  GramSums<T> gram(pieces, walk, with_gram || with_product);
+  GramSums<T> gram(pieces, walk, with_gram);
+  const bool by_roots = chunk.rule.n_draws == 0;  // means over draws may be negative curvatures
+  T* weighted = with_product || !by_roots ? pieces.take(walk.tile * walk.padded) : nullptr;
   FactorProduct<T> product(pieces, walk, chunk.factor.vectors, with_product);
   const RowArrays<T>& a = walk.arrays;
   const bool intercept = walk.in_place && walk.rows.intercept;
@@ -142,8 +154,8 @@ void expectation(const ExpectationChunk<T>& chunk, T* scratch) {
   };
   while (walk.load_tile()) {
     load_columns(walk);
-    const auto between = [&](std::int64_t r) {
-      if (!with_factor) walk.prefetch(r, n);
+    const auto between = [&] {
+      if (!with_factor) walk.prefetch(n);
     };
     if (chunk.sd != nullptr) {
       dot_and_square_rows(walk.row, walk.used, walk.columns, mean, sd, start, square, a.m, a.s, between);
@@ -160,16 +172,17 @@ void expectation(const ExpectationChunk<T>& chunk, T* scratch) {
     if (chunk.diagonal != nullptr) {
       add_moments<T, 6>(walk.row, walk.used, walk.columns, 0, a.rho, a.c, gradient, diagonal);
     } else if (chunk.gradient != nullptr && !with_gram) {
-      add_outer<T>({a.rho, 1, 0}, 1, walk.row, walk.used, walk.columns, gradient, length);
+      add_outer<T>({a.rho, 1, 0}, 1, walk.row, walk.used, walk.columns, gradient, length, [] {});
+    }
+    if (with_product) {
+      weigh_rows<T>(walk, walk.d, a.c, nullptr, weighted);
+      add_outer<T>({weighted, walk.padded, 1}, walk.d, product.row, walk.used,
+                   {chunk.factor.vectors, (chunk.factor.vectors - 1) * n}, product.sums, product.columns, [] {});
     }
     if (with_gram) {
-      gram.add(walk, a.c, chunk.gradient != nullptr ? a.rho : nullptr);
-    } else if (with_product) {
-      gram.weigh(walk, a.c, nullptr);
+      T* const rho = chunk.gradient != nullptr ? a.rho : nullptr;
+      by_roots ? gram.add_by_roots(walk, a.c, rho) : gram.add(walk, a.c, rho, weighted);
     }
-    if (with_product)
-      add_outer<T>({gram.weighted, walk.padded, 1}, walk.d, product.row, walk.used,
-                   {chunk.factor.vectors, (chunk.factor.vectors - 1) * n}, product.sums, product.columns);
     for (std::int64_t r = 0; intercept && r < walk.used; ++r) {
       ones[0] += static_cast<double>(a.rho[r]);
       ones[1] += static_cast<double>(a.c[r]);

@@ -27,6 +27,7 @@ void gram(const GramChunk<T>& chunk, T* scratch) {
   T* moment = pieces.zeros(length);
   T* diagonal = pieces.zeros(length);
   GramSums<T> sums(pieces, walk, chunk.gram != nullptr);
+  T* weighted = chunk.gram != nullptr ? pieces.take(walk.tile * walk.padded) : nullptr;
   double ones[2] = {0, 0};  // the intercept's sums of r and c, where rows are read in place
   std::int64_t unflushed = 0;
   const auto flush = [&] {
@@ -43,13 +44,13 @@ void gram(const GramChunk<T>& chunk, T* scratch) {
       ones[0] += static_cast<double>(rho[r]);
       ones[1] += static_cast<double>(c[r]);
     }
-    for (std::int64_t r = 0; r < walk.used; r += kRowStep) walk.prefetch(r, kRowStep);
+    walk.prefetch(walk.tile);
     if (chunk.diagonal != nullptr) {
       add_moments<T, 6>(walk.row, walk.used, walk.columns, 0, rho, c, moment, diagonal);
     } else if (chunk.moment != nullptr) {
-      add_outer<T>({rho, 1, 0}, 1, walk.row, walk.used, walk.columns, moment, length);
+      add_outer<T>({rho, 1, 0}, 1, walk.row, walk.used, walk.columns, moment, length, [] {});
     }
-    if (chunk.gram != nullptr) sums.add(walk, c, nullptr);
+    if (chunk.gram != nullptr) sums.add(walk, c, nullptr, weighted);
     unflushed += walk.n;
     if (unflushed >= kRowsOfAFlush) flush();
   }
@@ -75,12 +76,12 @@ void product(const ProductChunk<T>& chunk, T* scratch) {
     T *m = walk.arrays.m, *c = walk.arrays.c;
     fill_column<T>(chunk.c, nullptr, walk.begin, walk.n, walk.used, T(1), T(0), c);
     dot_rows(walk.row, walk.used, walk.columns, v, intercept ? chunk.v[walk.d - 1] : T(0), m,
-             [&](std::int64_t r) { walk.prefetch(r, n); });
+             [&] { walk.prefetch(n); });
     for (std::int64_t r = 0; r < walk.used; ++r) {
       m[r] *= c[r];
       ones += static_cast<double>(m[r]);
     }
-    add_outer<T>({m, 1, 0}, 1, walk.row, walk.used, walk.columns, out, length);
+    add_outer<T>({m, 1, 0}, 1, walk.row, walk.used, walk.columns, out, length, [] {});
     unflushed += walk.n;
     if (unflushed >= kRowsOfAFlush) {
       walk.flush(out, chunk.out);

@@ -84,13 +84,13 @@ inline __attribute__((always_inline)) void multiply_pairs(const T* const* row, c
 
 // For every block of rows and of vectors: emit(row, vector, sums[kRowBlock][V]) of X W, W [w_rows, columns].  `rows` is a
 // multiple of kRowBlock.  The rows end at column d; where `intercept`, W has a row more, for a column of ones.
-// between(row) is called once a block of rows.
+// between() is called once a block of rows.
 template <class T, class Emit, class Between>
 void multiply(const T* const* row, std::int64_t rows, const PackedMatrix<T>& w, std::int64_t w_rows, std::int64_t d,
               bool intercept, const Emit& emit, const Between& between) {
   constexpr int n = Lanes<T>::count;
   for (std::int64_t r = 0; r < rows; r += kRowBlock) {
-    between(r);
+    between();
     for (std::int64_t v = 0; v < w.vectors; v += 2) {
       const T* block = w.blocks + v * w_rows * n;
       if (v + 1 < w.vectors) {
@@ -113,7 +113,7 @@ void dot_rows(const T* const* row, std::int64_t rows, Columns columns, const T* 
   constexpr int n = Lanes<T>::count;
   constexpr int block = n < 8 ? n : 8;
   for (std::int64_t r = 0; r < rows; r += n) {
-    between(r);
+    between();
     Vector<T> sum[n];
     for (int g = 0; g < n; g += block) {
       Vector<T> s[block] = {};
@@ -140,7 +140,7 @@ void dot_and_square_rows(const T* const* row, std::int64_t rows, Columns columns
   constexpr int n = Lanes<T>::count;
   constexpr int block = n < 4 ? n : 4;
   for (std::int64_t r = 0; r < rows; r += n) {
-    between(r);
+    between();
     Vector<T> sum[n], squares[n];
     for (int g = 0; g < n; g += block) {
       Vector<T> a[block] = {}, b[block] = {};
@@ -214,33 +214,34 @@ void outer_block(const LeftFactor<T>& left, const T* const* row, std::int64_t ro
 }
 
 // Vectors [v, end) of the columns, at most NB at a time.
-template <class T, int NA, int NB>
+template <class T, int NA, int NB, class Between>
 void outer_vectors(const LeftFactor<T>& left, const T* const* row, std::int64_t rows, Columns columns, std::int64_t v,
-                   std::int64_t end, T* out, std::int64_t out_stride) {
+                   std::int64_t end, T* out, std::int64_t out_stride, const Between& between) {
   constexpr int n = Lanes<T>::count;
   if constexpr (NB > 0) {
     for (; end - v >= NB; v += NB) {
       const std::int64_t last = v + NB == columns.vectors ? columns.last : (v + NB - 1) * n;
+      between();
       outer_block<T, NA, NB>(left, row, rows, v * n, last, out + v * n, out_stride);
     }
-    outer_vectors<T, NA, NB - 1>(left, row, rows, columns, v, end, out, out_stride);
+    outer_vectors<T, NA, NB - 1>(left, row, rows, columns, v, end, out, out_stride, between);
   }
 }
 
-// out [na, out_stride] += A' X.
-template <class T>
+// out [na, out_stride] += A' X.  between() is called once a block of accumulators.
+template <class T, class Between>
 void add_outer(const LeftFactor<T>& left, std::int64_t na, const T* const* row, std::int64_t rows, Columns columns,
-               T* out, std::int64_t out_stride) {
+               T* out, std::int64_t out_stride, const Between& between) {
   std::int64_t a = 0;
   const auto rest = [&] { return LeftFactor<T>{left.a + a * left.column_stride, left.row_stride, left.column_stride}; };
   for (; a + 4 <= na; a += 4)
-    outer_vectors<T, 4, 3>(rest(), row, rows, columns, 0, columns.vectors, out + a * out_stride, out_stride);
+    outer_vectors<T, 4, 3>(rest(), row, rows, columns, 0, columns.vectors, out + a * out_stride, out_stride, between);
   if (na - a == 3)
-    outer_vectors<T, 3, 4>(rest(), row, rows, columns, 0, columns.vectors, out + a * out_stride, out_stride);
+    outer_vectors<T, 3, 4>(rest(), row, rows, columns, 0, columns.vectors, out + a * out_stride, out_stride, between);
   if (na - a == 2)
-    outer_vectors<T, 2, 6>(rest(), row, rows, columns, 0, columns.vectors, out + a * out_stride, out_stride);
+    outer_vectors<T, 2, 6>(rest(), row, rows, columns, 0, columns.vectors, out + a * out_stride, out_stride, between);
   if (na - a == 1)
-    outer_vectors<T, 1, 8>(rest(), row, rows, columns, 0, columns.vectors, out + a * out_stride, out_stride);
+    outer_vectors<T, 1, 8>(rest(), row, rows, columns, 0, columns.vectors, out + a * out_stride, out_stride, between);
 }
 
 // The same for a result of which only the lower triangle is wanted: blocks of 4 rows of `out`, columns up to the
@@ -256,7 +257,7 @@ void add_outer_lower(const LeftFactor<T>& left, std::int64_t na, const T* const*
       end = end < v + panel ? end : v + panel;
       end = end < columns.vectors ? end : columns.vectors;
       outer_vectors<T, 4, 3>({left.a + a, left.row_stride, 1}, row, rows, columns, v, end, out + a * out_stride,
-                             out_stride);
+                             out_stride, [] {});
     }
 }
 

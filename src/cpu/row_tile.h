@@ -101,7 +101,7 @@ struct TileWalk {
     begin = next;
     if (begin >= end) return false;
     n = end - begin < tile ? end - begin : tile;
-    next = begin + n;
+    asked = next = begin + n;
     used = (n + kRowStep - 1) / kRowStep * kRowStep;
     if (in_place) {
       const T* base = static_cast<const T*>(rows.x);
@@ -123,13 +123,17 @@ struct TileWalk {
 
   std::int64_t stored(std::int64_t i) const { return rows.index != nullptr ? rows.index[i] : i; }
 
-  // Asks for `count` rows of the next tile from row r of it on, so that they come while this one is worked on.
-  void prefetch(std::int64_t r, std::int64_t count) const {
+  // Asks for `count` more rows of the next tile, so that they come while this one is worked on: calls spread over the work
+  // keep a processor's few places for outstanding lines busy.  At the end of a chunk these are the next chunk's rows.
+  // Always inlined: GCC takes a function that does nothing but prefetch for one without effect, and drops its calls.
+  __attribute__((always_inline)) void prefetch(std::int64_t count) {
     if (rows.row_start != nullptr) return;
-    const std::int64_t from = next + r, to = from + count < end ? from + count : end;
+    const std::int64_t most = next + tile < rows.n_rows ? next + tile : rows.n_rows;
+    const std::int64_t from = asked, to = from + count < most ? from + count : most;
     const std::int64_t size = rows.element == Element::float32 ? 4 : 8;
     const char* base = static_cast<const char*>(rows.x);
     const std::int64_t row_bytes = rows.n_features * size, step = rows.stride * size;
+    asked = to;
     if (rows.index == nullptr && step <= row_bytes + 64) {  // all of it
       for (const char* p = base + from * step; p < base + to * step; p += 64) __builtin_prefetch(p, 0, 3);
       return;
@@ -151,41 +155,48 @@ struct TileWalk {
     }
   }
 
-  // Columns past D stay zero from the start.  Locals, because a store of a vector may alias anything.
+  // Columns past D stay zero from the start.
   template <class E>
   void convert_rows(const E* base) {
-    constexpr int lanes = Lanes<T>::count;
-    const std::int64_t count = rows.n_features, stride = rows.stride, to_stride = padded, n_rows = n;
-    const T *high = centre_high, *low = centre_low;
-    const double* centre = rows.centre;
-    const bool intercept = rows.intercept;
-    T* __restrict to = x;
-    for (std::int64_t r = 0; r < n_rows; ++r, to += to_stride) {
-      const E* __restrict from = base + stored(begin + r) * stride;
-      std::int64_t j = 0;
-      if constexpr (sizeof(E) == sizeof(T)) {
-        // A centre in two parts keeps the digits that one T has not: x - high is exact where x is near it.  The last vector
-        // overlaps the one before it; rows of less than one are done by element.
-        const std::int64_t whole = count < lanes ? 0 : count - lanes;
-        if (centre != nullptr) {
-          const auto move = [&](std::int64_t at) __attribute__((always_inline)) {
-            store(to + at, (load(from + at) - load(high + at)) - load(low + at));
-          };
-          for (; j < whole; j += lanes) move(j);
-          if (count >= lanes) move(whole);
-          for (; count < lanes && j < count; ++j) to[j] = (from[j] - high[j]) - low[j];
-        } else {
-          for (; j < whole; j += lanes) store(to + j, load(from + j));
-          if (count >= lanes) store(to + whole, load(from + whole));
-          for (; count < lanes && j < count; ++j) to[j] = from[j];
-        }
-      } else if (centre != nullptr) {
-        for (; j < count; ++j) to[j] = static_cast<T>(static_cast<double>(from[j]) - centre[j]);
-      } else {
-        for (; j < count; ++j) to[j] = static_cast<T>(from[j]);
+    const std::int64_t count = rows.n_features;
+    std::int64_t r = 0;
+    if constexpr (sizeof(E) == sizeof(T)) {
+      if (rows.centre != nullptr && count >= Lanes<T>::count) {
+        for (; r + 4 <= n; r += 4) centre_rows<4>(base, r);
+        for (; r < n; ++r) centre_rows<1>(base, r);
       }
-      if (intercept) to[count] = 1;
     }
+    for (; r < n; ++r) {
+      const E* __restrict from = base + stored(begin + r) * rows.stride;
+      T* __restrict to = x + r * padded;
+      if (rows.centre != nullptr) {
+        for (std::int64_t j = 0; j < count; ++j) to[j] = static_cast<T>(static_cast<double>(from[j]) - rows.centre[j]);
+      } else {
+        for (std::int64_t j = 0; j < count; ++j) to[j] = static_cast<T>(from[j]);
+      }
+    }
+    for (r = 0; rows.intercept && r < n; ++r) x[r * padded + count] = 1;
+  }
+
+  // Rows r .. r + K, which share the loads of the centre.  Its two parts keep the digits that one T has not: x - high is
+  // exact where x is near it.  The last vector overlaps the one before it.
+  template <int K>
+  void centre_rows(const T* base, std::int64_t r) {
+    constexpr int lanes = Lanes<T>::count;
+    const T *high = centre_high, *low = centre_low, *from[K];
+    T* to[K];
+    for (int k = 0; k < K; ++k) {
+      from[k] = base + stored(begin + r + k) * rows.stride;
+      to[k] = x + (r + k) * padded;
+    }
+    const auto move = [&](std::int64_t at) __attribute__((always_inline)) {
+      const Vector<T> h = load(high + at), l = load(low + at);
+      VELBO_UNROLL
+      for (int k = 0; k < K; ++k) store(to[k] + at, (load(from[k] + at) - h) - l);
+    };
+    const std::int64_t last = rows.n_features - lanes;
+    for (std::int64_t j = 0; j < last; j += lanes) move(j);
+    move(last);
   }
 
   // Coefficients [D] as the products want them beside `columns`: whole vectors, zero where lanes come twice or pad.
@@ -211,7 +222,7 @@ struct TileWalk {
 
   const Rows<T> rows;
   const std::int64_t d, padded, tile;
-  std::int64_t next, end, begin = 0, n = 0, used = 0;
+  std::int64_t next, end, begin = 0, n = 0, used = 0, asked = 0;
   const bool in_place;
   const std::int64_t stored_columns;  // of the rows as the products see them
   Columns columns;
