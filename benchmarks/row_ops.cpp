@@ -1,5 +1,6 @@
 // The operations that stochastic steps are made of: log likelihood and gradient of draws (dense, by index, from memory),
-// and expectations of a mean-field Gaussian by quadrature and by draws of each row.
+// and expectations of a mean-field Gaussian by quadrature and by draws of each row.  Rows by index are the batches of an
+// epoch, each call the next one, as a fit has them: the same batch again would be in a cache.
 //
 // The rival of the first is the step that one writes with Eigen on tiles of 64 rows; the answers are compared before
 // anything is timed.
@@ -12,6 +13,7 @@
 
 #include "backend/ops.h"
 #include "ceilings.h"
+#include "data/batch_order.h"
 #include "math/expectations.h"
 
 namespace velbo::internal {
@@ -22,17 +24,21 @@ using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::Row
 struct Data {
   RowMajor x;
   std::vector<float> y;
-  std::vector<std::int64_t> index;
+  std::vector<std::vector<std::int64_t>> batches;  // none: the first `batch` rows
   std::vector<double> z;
   std::int64_t batch, draws;
 
-  [[nodiscard]] Rows<float> rows() const {
+  [[nodiscard]] const std::int64_t* index(std::size_t call) const {
+    return batches.empty() ? nullptr : batches[call % batches.size()].data();
+  }
+
+  [[nodiscard]] Rows<float> rows(std::size_t call) const {
     Rows<float> rows;
     rows.x = x.data();
     rows.element = Element::float32;
     rows.stride = x.cols();
     rows.y = y.data();
-    rows.index = index.empty() ? nullptr : index.data();
+    rows.index = index(call);
     rows.n_rows = batch;
     rows.n_features = x.cols();
     return rows;
@@ -45,7 +51,11 @@ Data make_data(std::int64_t stored, std::int64_t batch, std::int64_t d, std::int
                    std::span<float>(data.x.data(), static_cast<std::size_t>(stored * d)));
   standard_normals(make_key(2, Purpose::test), 0, 0, 0, std::span<float>(data.y));
   for (float& y : data.y) y = y > 0 ? 1 : 0;
-  for (std::int64_t i = 0; by_index && i < batch; ++i) data.index.push_back(i * 1037123 % stored);
+  BatchOrder order(stored, batch, make_key(4, Purpose::test));
+  for (std::int64_t i = 0; by_index && i < stored / batch; ++i) {
+    const std::span<const std::int64_t> rows = order.batch(i);
+    data.batches.emplace_back(rows.begin(), rows.end());
+  }
   data.z.resize(static_cast<std::size_t>(draws * d));
   standard_normals(make_key(3, Purpose::test), 0, 0, 0, std::span<double>(data.z));
   for (double& z : data.z) z *= 0.2;
@@ -54,7 +64,8 @@ Data make_data(std::int64_t stored, std::int64_t batch, std::int64_t d, std::int
 
 // One step with Eigen: products of tiles, the pointwise part in a loop that vectorises, by-index rows gathered first.
 template <int S>
-void eigen_step(const Data& data, RowMajor& gradient, std::vector<double>& value) {
+void eigen_step(const Data& data, std::size_t call, RowMajor& gradient, std::vector<double>& value) {
+  const std::int64_t* const index = data.index(call);
   constexpr int kTile = 64;
   constexpr auto kOrder = S == 1 ? Eigen::ColMajor : Eigen::RowMajor;
   const Eigen::Index d = data.x.cols();
@@ -65,14 +76,13 @@ void eigen_step(const Data& data, RowMajor& gradient, std::vector<double>& value
   gradient.setZero(S, d);
   value.assign(S, 0.0);
   for (Eigen::Index begin = 0; begin < data.batch; begin += kTile) {  // the batch is whole tiles
-    if (!data.index.empty())
-      for (int i = 0; i < kTile; ++i) gathered.row(i) = data.x.row(data.index[static_cast<std::size_t>(begin + i)]);
+    if (index != nullptr)
+      for (int i = 0; i < kTile; ++i) gathered.row(i) = data.x.row(index[begin + i]);
     const auto step = [&](const auto& x) {
       eta.noalias() = x * z.transpose();
       for (int i = 0; i < kTile; ++i)
         for (int s = 0; s < S; ++s) {
-          const std::size_t n = static_cast<std::size_t>(begin + i);
-          y[i * S + s] = data.y[data.index.empty() ? n : static_cast<std::size_t>(data.index[n])];
+          y[i * S + s] = data.y[static_cast<std::size_t>(index == nullptr ? begin + i : index[begin + i])];
         }
 #pragma GCC ivdep
       for (int k = 0; k < kTile * S; ++k) {
@@ -83,7 +93,7 @@ void eigen_step(const Data& data, RowMajor& gradient, std::vector<double>& value
       }
       gradient.noalias() += rho.transpose() * x;
     };
-    if (data.index.empty()) {
+    if (index == nullptr) {
       step(data.x.middleRows<kTile>(begin));
     } else {
       step(gathered);
@@ -106,13 +116,15 @@ void draws_gradient(benchmark::State& state) {
   const Data data = make_data(state.range(0), state.range(1), state.range(2), S, state.range(0) != state.range(1));
   const Context context({}, static_cast<int>(state.range(3)));
   std::vector<double> value(S), gradient(static_cast<std::size_t>(S * data.x.cols())), expected;
+  std::size_t call = 0;
   const auto step = [&] {
-    context.ops<float>().log_likelihood_gradient(context, data.rows(), data.z.data(), S, value.data(), gradient.data());
+    context.ops<float>().log_likelihood_gradient(context, data.rows(call++), data.z.data(), S, value.data(),
+                                                 gradient.data());
   };
   RowMajor expected_gradient;
   step();
   if (data.batch % 64 == 0) {
-    eigen_step<S>(data, expected_gradient, expected);
+    eigen_step<S>(data, 0, expected_gradient, expected);
     double worst = 0;
     for (std::size_t s = 0; s < S; ++s) worst = std::max(worst, std::abs(value[s] / expected[s] - 1));
     const double scale = static_cast<double>(expected_gradient.cwiseAbs().maxCoeff());
@@ -132,8 +144,9 @@ void draws_gradient_eigen(benchmark::State& state) {
   const Data data = make_data(state.range(0), state.range(1), state.range(2), S, state.range(0) != state.range(1));
   std::vector<double> value;
   RowMajor gradient;
+  std::size_t call = 0;
   for (auto _ : state) {
-    eigen_step<S>(data, gradient, value);
+    eigen_step<S>(data, call++, gradient, value);
     benchmark::DoNotOptimize(gradient.data());
   }
   count(state, data, 1);
@@ -148,7 +161,7 @@ void mean_field(benchmark::State& state) {
   RowSums<float> sums{.gradient = gradient.data(), .diagonal = diagonal.data()};
   const PredictorRule rule{.n_draws = draws, .key = Key{5}};
   const auto pass = [&](const PredictorRule& by) {
-    context.ops<float>().expected_log_likelihood(context, data.rows(), data.z.data(), {.sd = sd.data()}, by, sums);
+    context.ops<float>().expected_log_likelihood(context, data.rows(0), data.z.data(), {.sd = sd.data()}, by, sums);
   };
   pass({});
   const double exact = sums.value;
@@ -171,9 +184,14 @@ void step_sizes(benchmark::internal::Benchmark* b) {
 BENCHMARK(draws_gradient<8>)
     ->Apply(step_sizes)
     ->Args({4096, 4096, 100, 1})
+    ->Args({100000, 4096, 100, 1})
     ->Args({1000000, 4096, 100, 1})
     ->Args({65536, 65536, 100, 2});
-BENCHMARK(draws_gradient_eigen<8>)->Apply(step_sizes)->Args({4096, 4096, 100, 1})->Args({1000000, 4096, 100, 1});
+BENCHMARK(draws_gradient_eigen<8>)
+    ->Apply(step_sizes)
+    ->Args({4096, 4096, 100, 1})
+    ->Args({100000, 4096, 100, 1})
+    ->Args({1000000, 4096, 100, 1});
 BENCHMARK(draws_gradient<1>)
     ->Apply(step_sizes)
     ->Args({4096, 4096, 100, 1})
