@@ -5,8 +5,6 @@
 #include <bit>
 #include <cstddef>
 
-#include "math/philox.h"
-
 namespace velbo::internal {
 namespace {
 
@@ -43,9 +41,8 @@ SobolNormals::SobolNormals(std::int64_t dimension)
 
 void SobolNormals::fill(Key key, std::uint32_t step, std::int64_t n_points, std::span<double> out) const {
   const std::int64_t d = dimension_, covered = std::min(d, kSobolDimensions);
-  constexpr std::uint64_t kScramble = std::uint64_t{0x6f77656e} << 32U;  // "owen": apart from the counters of draws
   for (std::int64_t j = 0; j < covered; ++j) {
-    const std::uint32_t seed = philox(key.value, static_cast<std::uint64_t>(j), kScramble | step).word[0];
+    const std::uint32_t seed = sobol_seed(key.value, step, j);
     const std::uint32_t* v = directions_.data() + static_cast<std::size_t>(j) * 32;
     for (std::int64_t s = 0; s < n_points; ++s)
       out[static_cast<std::size_t>(s * d + j)] =

@@ -10,6 +10,7 @@
 
 #include "math/hd.h"
 #include "math/normal.h"
+#include "math/philox.h"
 #include "velbo/random.h"
 
 namespace velbo::internal {
@@ -65,6 +66,12 @@ VELBO_HD float normal_of_word(std::uint32_t word) {
     size = top / fused(fused(1.2258202635e-2F, x, 2.4197894225e-1F), x, 1.0F);
   }
   return upper ? size : -size;
+}
+
+// The seed of coordinate j's scramble, at a step of a key; "owen" keeps it apart from the counters of draws.
+VELBO_HD std::uint32_t sobol_seed(std::uint64_t key, std::uint32_t step, std::int64_t j) {
+  constexpr std::uint64_t kScramble = std::uint64_t{0x6f77656e} << 32U;
+  return philox(key, static_cast<std::uint64_t>(j), kScramble | step).word[0];
 }
 
 // Direction numbers of the first coordinates, [dimensions][32].
