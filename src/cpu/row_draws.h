@@ -96,6 +96,8 @@ void draws(const DrawsChunk<T>& chunk, T* scratch) {
   const auto flush = [&] {
     for (std::int64_t s = 0; s < chunk.n_draws; ++s) walk.flush(gradient + s * length, chunk.gradient + s * walk.d);
   };
+  const std::int64_t outer_blocks = (chunk.n_draws + 3) / 4 * ((walk.columns.vectors + 2) / 3);
+  const std::int64_t rows_of_a_block = walk.tile / 2 / outer_blocks + 1;
   std::int64_t unflushed = 0;
   while (walk.load_tile()) {
     load_columns(walk);
@@ -111,9 +113,8 @@ void draws(const DrawsChunk<T>& chunk, T* scratch) {
     }
     add_draw_values(drawn, walk.used, chunk.n_draws, chunk.out);
     if (gradient == nullptr) continue;
-    const std::int64_t outer_blocks = (chunk.n_draws + 3) / 4 * ((walk.columns.vectors + 2) / 3);
     add_outer<T>({drawn.rho, drawn.row_stride, drawn.draw_stride}, chunk.n_draws, walk.row, walk.used, walk.columns,
-                 gradient, length, [&] { walk.prefetch(walk.tile / 2 / outer_blocks + 1); });
+                 gradient, length, [&] { walk.prefetch(rows_of_a_block); });
     if (walk.in_place && walk.rows.intercept) {
       for (std::int64_t s = 0; s < chunk.n_draws; ++s) {
         double sum = 0;

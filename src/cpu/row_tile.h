@@ -125,8 +125,9 @@ struct TileWalk {
 
   // Asks for `count` more rows of the next tile, so that they come while this one is worked on: calls spread over the work
   // keep a processor's few places for outstanding lines busy.  At the end of a chunk these are the next chunk's rows.
-  // Always inlined: GCC takes a function that does nothing but prefetch for one without effect, and drops its calls.
-  __attribute__((always_inline)) void prefetch(std::int64_t count) {
+  // Not inlined, or the products' loops lose registers to it.  It has to write something: GCC takes a function that does
+  // nothing but prefetch for one without effect, and drops its calls.
+  __attribute__((noinline)) void prefetch(std::int64_t count) {
     if (rows.row_start != nullptr) return;
     const std::int64_t most = next + tile < rows.n_rows ? next + tile : rows.n_rows;
     const std::int64_t from = asked, to = from + count < most ? from + count : most;
@@ -135,6 +136,7 @@ struct TileWalk {
     const std::int64_t row_bytes = rows.n_features * size, step = rows.stride * size;
     asked = to;
     if (rows.index == nullptr && step <= row_bytes + 64) {  // all of it
+      if (in_place) return;  // loads one after the other: the hardware's own prefetch does it, and this costs a tenth
       for (const char* p = base + from * step; p < base + to * step; p += 64) __builtin_prefetch(p, 0, 3);
       return;
     }
