@@ -260,12 +260,9 @@ __global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) project_rows(const
       }
       finish.block(a, now.row, end, first_column, product);
     }
+    // What these two leave in shared memory is written again only behind the barriers of the next tile's panels.
     finish.finish_tile(a, now.row, end, scratch);
-    __syncthreads();
-    if (now.last_of_chunk(a.chunks, kTileRows)) {
-      finish.finish_chunk(a, now.chunk, block_values);
-      __syncthreads();
-    }
+    if (now.last_of_chunk(a.chunks, kTileRows)) finish.finish_chunk(a, now.chunk, block_values);
   }
 }
 
