@@ -107,7 +107,7 @@ struct SparseProduct {
 
 // Shared memory: kWarps doubles.
 template <class T, class Pass>
-__global__ void __launch_bounds__(kThreads) sparse_rows(const SparseArguments<T> a) {
+__global__ void __launch_bounds__(kThreads, 3) sparse_rows(const SparseArguments<T> a) {
   VELBO_SHARED_MEMORY(raw);
   constexpr int values = Pass::kValues > 0 ? Pass::kValues : 1;
   const std::int64_t d = a.source.rows.n_columns();
