@@ -51,7 +51,7 @@ endif()
 
 if(VELBO_HAVE_CUDA)
   # Must be known before the language is enabled.  Code for one architecture, and PTX that newer ones compile when they
-  # load it, is enough for development; a release asks for "75-real;80-real;86-real;89-real;90-real;90-virtual".
+  # load it, is enough for development; the preset "release" has code for all that are supported.
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
     set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "CUDA architectures to make code for")
   endif()
