@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Breaks kernels one by one and shows that the tests of tests/kernels notice.
+
+usage: run.py [--only WORD] [--faulty] [--skip N] [--list] [--work FOLDER]
+
+Every mutant of table.py is one change of one file of kernels/.  The tests that include the file are compiled with it and
+run on the emulator until one fails; if none does, once more under the address and undefined-behaviour sanitizers.
+Exit status 1: a mutant that should be killed lives or does not compile, one that is said to be equivalent is killed, or
+the text that a mutant replaces is not in the file, once.  A change of a kernel changes the table with it.
+"""
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from table import MUTANTS
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+COMPILER = os.environ.get("CXX", "g++")
+FLAGS = shlex.split(
+    "-std=c++20 -O1 -DVELBO_SIMT_EMULATOR -ffp-contract=off -fno-math-errno -Wno-unknown-pragmas"
+) + [f"-I{ROOT}/{folder}" for folder in ("tests", "src", "include")]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+LIBRARIES = ["-lgtest_main", "-lgtest", "-lboost_context", "-lpthread"]
+SUPPORT = ["tests/emulator/" + name for name in ("block.cpp", "fiber.cpp", "machine.cpp", "runtime.cpp")]
+SUPPORT += ["tests/kernels/mutants/plain_normals.cpp"]
+# The tests that include a file, the quickest first.  One with a colon is compiled with tiles of so many rows only.
+FUSED = ["fused_rows_float:8", "fused_rows_float", "fused_rows_double"]
+ALL_TILES = "std::integer_sequence<int, 8, 16, 32, 64>"
+TESTS = {
+    "normals.cuh": ["normals"],
+    "reduce.cuh": ["reduce"],
+    "row_panel.cuh": ["outer_products", "project_rows"] + FUSED,
+    "row_terms.cuh": ["project_rows"] + FUSED,
+    "fused_passes.cuh": FUSED,
+    "fused_rows.cuh": FUSED,
+    "project_rows.cuh": ["project_rows"],
+    "outer_products.cuh": ["outer_products"],
+    "row_passes.cuh": ["outer_products", "project_rows"] + FUSED,
+}
+# A mutant may wait for ever.
+SECONDS = 300
+BROKEN = "DOES NOT COMPILE"
+
+
+class Tests:
+    """Compiles and runs tests against a copy of kernels/."""
+
+    def __init__(self, work, sanitized):
+        self.extra = SANITIZERS if sanitized else []
+        self.work = os.path.join(work, "sanitized" if sanitized else "plain")
+        os.makedirs(self.work)
+        self.support = None
+        # Compiled once, for a third of every test's time goes into reading them.
+        self.headers = os.path.join(self.work, "headers.h")
+        with open(self.headers, "w", encoding="utf-8") as file:
+            file.write("#include <gtest/gtest.h>\n")
+
+    def compile(self, source, to, kernels):
+        command = [COMPILER, *FLAGS, *self.extra, f"-I{kernels}", "-include", self.headers, "-c", os.path.join(ROOT, source),
+                   "-o", to]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+
+    def fails(self, test, kernels):
+        """Why the test fails; nothing if it passes."""
+        name, _, tile = test.partition(":")
+        if tile:
+            kernels = with_tiles(kernels, tile)
+        if self.support is None:
+            self.support = []
+            subprocess.run([COMPILER, *FLAGS, *self.extra, "-x", "c++-header", self.headers, "-o", self.headers + ".gch"],
+                           check=True)
+            for source in SUPPORT:
+                to = os.path.join(self.work, os.path.basename(source) + ".o")
+                compiled = self.compile(source, to, kernels)
+                if compiled.returncode != 0:
+                    sys.exit(compiled.stdout)
+                self.support.append(to)
+        built, program = os.path.join(self.work, name + ".o"), os.path.join(self.work, name)
+        compiled = self.compile(f"tests/kernels/{name}_test.cpp", built, kernels)
+        if compiled.returncode != 0:
+            return BROKEN
+        subprocess.run([COMPILER, *self.extra, built, *self.support, *LIBRARIES, "-o", program], check=True)
+        try:
+            ran = subprocess.run([program, "--gtest_fail_fast", "--gtest_brief=1"], stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True, errors="replace", timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            return "does not end"
+        if ran.returncode == 0:
+            return ""
+        return reason_in(ran.stdout) or f"exit status {ran.returncode}"
+
+
+def with_tiles(kernels, tile):
+    few = kernels + "_few"
+    shutil.rmtree(few, ignore_errors=True)
+    shutil.copytree(kernels, few)
+    path = os.path.join(few, "row_passes.cuh")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    assert text.count(ALL_TILES) == 1, "the list of tiles is another one"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(ALL_TILES, f"std::integer_sequence<int, {tile}>"))
+    return few
+
+
+def reason_in(output):
+    for sign, reason in (("AddressSanitizer", "sanitizer: memory"), ("runtime error", "sanitizer: undefined"),
+                         ("same_bits", "other bits under a schedule"), ("number ", "wrong numbers"),
+                         ("barrier", "barrier"), ("copy_async", "copy"), ("shared memory", "shared memory"),
+                         ("rows.source().copying", "way of copying")):
+        if sign in output:
+            return reason
+    return ""
+
+
+def verdict(mutant, plain, sanitized, work):
+    """(killed by, test) or ("", "")"""
+    kernels = os.path.join(work, "kernels")
+    shutil.rmtree(kernels, ignore_errors=True)
+    shutil.copytree(os.path.join(ROOT, "kernels"), kernels)
+    if mutant is None:
+        names = sorted({name for some in TESTS.values() for name in some if ":" not in name})
+    else:
+        path = os.path.join(kernels, mutant.file)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        if text.count(mutant.original) != 1:
+            return "TEXT NOT FOUND" if mutant.original not in text else "TEXT NOT UNIQUE", ""
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(mutant.original, mutant.replacement))
+        names = TESTS[mutant.file]
+    for tests in (plain, sanitized):
+        for name in names:
+            why = tests.fails(name, kernels)
+            if why:
+                return why, name
+    return "", ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", metavar="WORD", help="only mutants with it in their file or description")
+    parser.add_argument("--faulty", action="store_true", help="without the equivalent ones, which take longest")
+    parser.add_argument("--skip", type=int, default=0, metavar="N", help="without the first N of those")
+    parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
+    parser.add_argument("--work", metavar="FOLDER", help="build there (default: a temporary folder)")
+    options = parser.parse_args()
+    chosen = [m for m in MUTANTS if options.only in m.file + " " + m.what and not (options.faulty and m.equivalent)]
+    chosen = chosen[options.skip:]
+    if options.list:
+        for mutant in chosen:
+            print(f"{mutant.file:20} {mutant.what}" + (f"  [equivalent: {mutant.equivalent}]" if mutant.equivalent else ""))
+        return 0
+    if not chosen:
+        sys.exit(f'no mutant matches "{options.only}"')
+
+    work = tempfile.mkdtemp(prefix="velbo_mutants_", dir=options.work)
+    bad = []
+    try:
+        plain, sanitized = Tests(work, False), Tests(work, True)
+        if not options.only and not options.skip:
+            why, name = verdict(None, plain, sanitized, work)
+            if why:
+                sys.exit(f"{name} fails without any mutant: {why}")
+        for mutant in chosen:
+            start = time.monotonic()
+            why, name = verdict(mutant, plain, sanitized, work)
+            wrong = why.startswith("TEXT") or why == BROKEN or bool(why) == bool(mutant.equivalent)
+            shown = f"killed: {why} ({name})" if name else why or "lives"
+            if mutant.equivalent:
+                shown += f" [equivalent: {mutant.equivalent}]"
+            print(f"{'WRONG' if wrong else 'ok':5} {mutant.file:20} {mutant.what:60} {shown}  {time.monotonic() - start:.0f} s",
+                  flush=True)
+            if wrong:
+                bad.append(mutant)
+    finally:
+        shutil.rmtree(work)
+    equivalent = sum(1 for m in chosen if m.equivalent)
+    print(f"{len(chosen)} mutants: {len(chosen) - equivalent} to be killed, {equivalent} equivalent; {len(bad)} not as expected")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
