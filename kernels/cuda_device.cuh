@@ -3,8 +3,11 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 
 #include "backend/device_ops.h"
 #include "row_passes.cuh"
@@ -41,10 +44,35 @@ inline int succeed() {
   return 0;
 }
 
+// Free and all memory of the current device; what the pool keeps for the next allocation counts as free.
+inline void device_memory(int device, std::size_t& free, std::size_t& total) {
+  check(cudaMemGetInfo(&free, &total));
+  cudaMemPool_t pool = nullptr;
+  check(cudaDeviceGetDefaultMemPool(&pool, device));
+  std::uint64_t reserved = 0, used = 0;
+  check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved));
+  check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used));
+  free += reserved - used;
+}
+
 struct CudaDevice {
+  // Memory that is freed stays with the pool: by default every synchronisation would give it back to the system, and every
+  // operation get it anew.
+  static void keep_memory(int device) {
+    static std::atomic<std::uint64_t> kept{0};
+    const std::uint64_t bit = std::uint64_t{1} << (static_cast<unsigned>(device) % 64U);
+    if ((kept.load() & bit) != 0) return;
+    cudaMemPool_t pool = nullptr;
+    check(cudaDeviceGetDefaultMemPool(&pool, device));
+    std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
+    check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all));
+    kept.fetch_or(bit);
+  }
+
   // Launches go to the calling thread's own stream, so that threads of a service do not wait for each other.
   static Launch open(int device) {
     check(cudaSetDevice(device));
+    keep_memory(device);
     int bytes = 0;
     check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
     Launch launch;

@@ -49,7 +49,7 @@ const char* last_reason() { return velbo::kernels::last_reason_text; }
 int memory(int device, int64_t* free_bytes, int64_t* total_bytes) {
   return velbo::kernels::reported<CudaDevice>(device, [&](const velbo::kernels::Launch&) {
     std::size_t free = 0, total = 0;
-    velbo::kernels::check(cudaMemGetInfo(&free, &total));
+    velbo::kernels::device_memory(device, free, total);
     *free_bytes = static_cast<int64_t>(free);
     *total_bytes = static_cast<int64_t>(total);
   });
