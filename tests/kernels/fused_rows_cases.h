@@ -180,7 +180,7 @@ inline const Storage kFusedStorages[] = {
      .index = true,
      .intercept = true,
      .centre = true},
-    {.name = "scatter_index_intercept", .d = 35, .copying = Copying::scatter, .index = true, .intercept = true},
+    {.name = "scatter_index_intercept", .d = 99, .copying = Copying::scatter, .index = true, .intercept = true},
 };
 
 template <class I>

@@ -70,7 +70,7 @@ const Storage kStorages[] = {
      .index = true,
      .intercept = true,
      .centre = true},
-    {.name = "scatter_index_intercept", .d = 66, .copying = Copying::scatter, .index = true, .intercept = true},
+    {.name = "scatter_index_intercept", .d = 99, .copying = Copying::scatter, .index = true, .intercept = true},
 };
 
 template <class T>

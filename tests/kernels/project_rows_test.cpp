@@ -142,7 +142,7 @@ const Storage kStorages[] = {
      .intercept = true,
      .centre = true,
      .likelihood = internal::RowLikelihood::poisson},
-    {.name = "scatter_index_intercept", .d = 33, .copying = Copying::scatter, .index = true, .intercept = true},
+    {.name = "scatter_index_intercept", .d = 99, .copying = Copying::scatter, .index = true, .intercept = true},
 };
 
 template <class T, class F>
