@@ -71,7 +71,8 @@ void KeptRows<T>::upload(Index& index) const {
   const auto count = static_cast<std::int64_t>(index.host.size());
   if (index.on_device.size() != count) index.on_device = Array<std::int64_t>(device_, count);
   index.on_device.upload(index.host);
-  if (data_.x.is_sparse() && data_.x.n_columns() >= kWideColumns) index.columns = DeviceColumns(data_.x.store(), device_, index.host);
+  if (data_.x.is_sparse() && data_.x.n_columns() >= kWideColumns)
+    index.columns = DeviceColumns(data_.x.store(), device_, index.host);
 }
 
 template <class T>

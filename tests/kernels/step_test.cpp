@@ -124,7 +124,7 @@ struct Steps {
 };
 template <class T>
 Steps<T> run(const kernels::OptimizerSettings& settings, std::size_t n,
-           const std::vector<std::vector<double>>& gradients) {
+             const std::vector<std::vector<double>>& gradients) {
   const DeviceArray<T> parameters(std::vector<T>(n, T(0.5))), first(std::vector<T>(n, T(0))),
       second(std::vector<T>(n, T(0)));
   const DeviceArray<kernels::OptimizerState> state(std::vector<kernels::OptimizerState>(1));
