@@ -137,7 +137,7 @@ struct TileWalk {
     asked = to;
     if (rows.index == nullptr && step <= row_bytes + 64) {  // all of it
       if (in_place) return;  // loads one after the other: the hardware's own prefetch does it, and this costs a tenth
-      for (const char* p = base + from * step; p < base + to * step; p += 64) __builtin_prefetch(p, 0, 3);
+      for (const char* p = base + from * step; p < base + to * step; p += 64) __builtin_prefetch(p, 0, 2);
       return;
     }
     for (std::int64_t i = from; i < to; ++i) {

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "families/low_rank.h"
 #include "math/prior_expectations.h"
 
 namespace velbo::internal {
@@ -24,48 +23,6 @@ Eigen::VectorXd prior_gradient(const GlmData& data, const Eigen::VectorXd& z) {
   return out;
 }
 
-// eps [S, n_noise] -> z [S, D].
-Eigen::MatrixXd draws_of(const GaussianPoint& point, const Eigen::MatrixXd& eps) {
-  const Eigen::Index d = point.dimension();
-  Eigen::MatrixXd z;
-  if (point.family == FamilyKind::full_rank) {
-    z = eps * point.factor.triangularView<Eigen::Lower>().transpose();
-  } else {
-    z = eps.leftCols(d) * point.factor.col(0).asDiagonal();
-    if (point.rank() > 0) z += eps.rightCols(point.rank()) * point.factor.rightCols(point.rank()).transpose();
-  }
-  z.rowwise() += point.mean.transpose();
-  return z;
-}
-
-// Adds mean_s g_s and mean_s g_s eps_s' for g [S, D].
-void add_pullback(const GaussianPoint& point, const Eigen::MatrixXd& eps, const Eigen::MatrixXd& g, ElboGradient& sum) {
-  const Eigen::Index d = point.dimension();
-  const double share = 1 / static_cast<double>(g.rows());
-  sum.mean += share * g.colwise().sum().transpose();
-  if (point.family == FamilyKind::full_rank) {
-    sum.factor.triangularView<Eigen::Lower>() += share * (g.transpose() * eps);
-    return;
-  }
-  sum.factor.col(0) += share * g.cwiseProduct(eps.leftCols(d)).colwise().sum().transpose();
-  if (point.rank() > 0) sum.factor.rightCols(point.rank()) += share * (g.transpose() * eps.rightCols(point.rank()));
-}
-
-// Subtracts grad log q(z_s) = -Sigma^-1 (z_s - mean) from each row of g.
-void subtract_score(const GaussianPoint& point, const Eigen::MatrixXd& eps, Eigen::MatrixXd& g) {
-  switch (point.family) {
-    case FamilyKind::mean_field: g += eps * point.factor.col(0).cwiseInverse().asDiagonal(); return;
-    case FamilyKind::low_rank: {
-      const LowRankInverse inverse(point.factor.col(0), point.factor.rightCols(point.rank()));
-      Eigen::MatrixXd difference = draws_of(point, eps);
-      difference.rowwise() -= point.mean.transpose();
-      g += inverse.times(difference.transpose()).transpose();
-      return;
-    }
-    default: g += point.factor.triangularView<Eigen::Lower>().transpose().solve(eps.transpose()).transpose();
-  }
-}
-
 }  // namespace
 
 template <class T>
@@ -77,20 +34,8 @@ GlmEstimator<T>::GlmEstimator(const GlmData& data, const Context& context, const
       kept_(data, context, centring_),
       settings_(settings),
       key_(key),
-      n_noise_(like.dimension() + like.rank()) {
-  if (settings.estimator == Estimator::weights && settings.draw_kind == DrawKind::sobol) sobol_.emplace(n_noise_);
-}
-
-template <class T>
-typename GlmEstimator<T>::RowMajor GlmEstimator<T>::noise(std::uint32_t step) const {
-  RowMajor eps(settings_.draws, n_noise_);
-  if (sobol_) {
-    sobol_->fill(key_, step, settings_.draws, {eps.data(), static_cast<std::size_t>(eps.size())});
-  } else {
-    cpu_ops_double().normals(context_, key_, step, 0, settings_.draws, n_noise_, eps.data());
-  }
-  return eps;
-}
+      noise_(context, like, settings.draws,
+             settings.estimator == Estimator::weights ? settings.draw_kind : DrawKind::iid, key) {}
 
 template <class T>
 double GlmEstimator<T>::count(std::span<const std::int64_t> batch) const {
@@ -138,11 +83,11 @@ template <class T>
 void GlmEstimator<T>::add_weights(const GaussianPoint& point, const Rows<T>& rows, std::span<const std::int64_t> batch,
                                   std::uint32_t step, ElboGradient& sum) {
   const Eigen::Index d = data_.n_columns, s_draws = settings_.draws;
-  const Eigen::MatrixXd eps = noise(step);
+  const Eigen::MatrixXd eps = noise_.at(step);
   const Eigen::MatrixXd z = draws_of(point, eps);
-  const RowMajor kept = centring_.to_kept(z.leftCols(d).transpose()).transpose();
+  const RowMajorMatrix kept = centring_.to_kept(z.leftCols(d).transpose()).transpose();
   Eigen::VectorXd value(s_draws);
-  RowMajor kept_gradient(s_draws, d);
+  RowMajorMatrix kept_gradient(s_draws, d);
   context_.ops<T>().log_likelihood_gradient(context_, rows, kept.data(), s_draws, value.data(), kept_gradient.data());
   Eigen::MatrixXd g = Eigen::MatrixXd::Zero(s_draws, point.dimension());
   g.leftCols(d) = centring_.to_model(kept_gradient.transpose()).transpose();
@@ -180,16 +125,16 @@ void GlmEstimator<T>::add_predictor(const GaussianPoint& point, const Rows<T>& r
     mean -= 2 * shift;
   }
   const Eigen::VectorXd kept_mean = centring_.to_kept(mean);
-  const RowMajor kept_factor = centring_.to_kept(point.factor.topRows(d));
+  const RowMajorMatrix kept_factor = centring_.to_kept(point.factor.topRows(d));
   const Eigen::VectorXd sd = full ? Eigen::VectorXd() : Eigen::VectorXd(kept_factor.col(0));
-  const RowMajor loadings = full ? kept_factor : RowMajor(kept_factor.rightCols(rank));
+  const RowMajorMatrix loadings = full ? kept_factor : RowMajorMatrix(kept_factor.rightCols(rank));
   const PredictorScale scale{.sd = full ? nullptr : sd.data(),
                              .factor = loadings.cols() > 0 ? loadings.data() : nullptr,
                              .rank = loadings.cols()};
   const PredictorRule rule{
       .n_draws = settings_.estimator == Estimator::local ? settings_.draws : 0, .key = key_, .step = step};
   Eigen::VectorXd gradient(d), diagonal(full ? 0 : d);
-  RowMajor gram = RowMajor::Zero(full ? d : 0, full ? d : 0), product(d, rank);
+  RowMajorMatrix gram = RowMajorMatrix::Zero(full ? d : 0, full ? d : 0), product(d, rank);
   RowSums<T> sums;
   sums.gradient = gradient.data();
   if (full) {

@@ -8,11 +8,9 @@
 // The Gaussian likelihood's unknown log scale u is integrated out first: weighting q by e^{-2u} shifts its mean by -2 Cov(., u)
 // and multiplies by a = e^{-2 mu_u + 2 S_uu} (models/gaussian_oracle.h), after which rows see a Gaussian of unit scale.
 #pragma once
-#include <optional>
-
-#include "math/sobol.h"
 #include "models/centring.h"
 #include "models/kept_rows.h"
+#include "objectives/draws.h"
 #include "objectives/elbo_gradient.h"
 
 namespace velbo::internal {
@@ -26,14 +24,11 @@ class GlmEstimator final : public ElboEstimator {
                                       std::uint32_t step) override;
 
  private:
-  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
   // Both add the log likelihood of `rows`; weights() takes priors and log q into account where the landing is stuck to.
   void add_weights(const GaussianPoint& point, const Rows<T>& rows, std::span<const std::int64_t> batch,
                    std::uint32_t step, ElboGradient& sum);
   void add_predictor(const GaussianPoint& point, const Rows<T>& rows, std::span<const std::int64_t> batch,
                      std::uint32_t step, ElboGradient& sum);
-  [[nodiscard]] RowMajor noise(std::uint32_t step) const;
   // Observations that the batch's rows stand for: frequency weights, or rows of any precision weight.
   [[nodiscard]] double count(std::span<const std::int64_t> batch) const;
 
@@ -43,8 +38,7 @@ class GlmEstimator final : public ElboEstimator {
   KeptRows<T> kept_;
   EstimatorSettings settings_;
   Key key_;
-  std::int64_t n_noise_;
-  std::optional<SobolNormals> sobol_;
+  DrawNoise noise_;
 };
 
 }  // namespace velbo::internal
