@@ -10,15 +10,8 @@
 namespace velbo {
 namespace {
 
-// Two words of one Philox block: any change of an input changes half of the output's bits.
-std::uint64_t mixed(std::uint64_t key, std::uint64_t low, std::uint64_t high) noexcept {
-  const internal::PhiloxWords words = internal::philox(key, low, high);
-  return (std::uint64_t{words.word[1]} << 32) | words.word[0];
-}
-
-// Counters of keys lie apart from each other and from nothing else: keys are only ever hashed.
+// Counters of keys lie apart from each other (folded_in() has the other) and from nothing else: keys are only ever hashed.
 constexpr std::uint64_t kMakeKey = 0x76656c626f5f6b65;  // "velbo_ke"
-constexpr std::uint64_t kFoldIn = 0x76656c626f5f666f;   // "velbo_fo"
 
 template <class T>
 void fill(Key key, std::uint32_t step, std::uint32_t draw, std::uint64_t first, std::span<T> out) {
@@ -42,10 +35,10 @@ void fill(Key key, std::uint32_t step, std::uint32_t draw, std::uint64_t first, 
 }  // namespace
 
 Key make_key(std::uint64_t seed, Purpose purpose) noexcept {
-  return {mixed(seed, static_cast<std::uint64_t>(purpose), kMakeKey)};
+  return {internal::hashed(seed, static_cast<std::uint64_t>(purpose), kMakeKey)};
 }
 
-Key fold_in(Key key, std::uint64_t data) noexcept { return {mixed(key.value, data, kFoldIn)}; }
+Key fold_in(Key key, std::uint64_t data) noexcept { return {internal::folded_in(key.value, data)}; }
 
 void standard_normals(Key key, std::uint32_t step, std::uint32_t draw, std::uint64_t first,
                       std::span<float> out) noexcept {

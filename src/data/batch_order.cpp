@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "data/uniform_below.h"
+#include "math/permutation.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
@@ -58,6 +59,33 @@ void sort_below(std::vector<std::int64_t>& values, std::vector<std::int64_t>& sc
   }
 }
 
+// Elements [begin, end) of a permutation, in any order: a group at once, then those of it that have further to walk.
+void append_permuted(const Permutation& p, std::int64_t begin, std::int64_t end, std::vector<std::int64_t>& out) {
+  constexpr int kGroup = 128;
+  std::array<std::uint64_t, kGroup> walking{};
+  std::size_t left = 0;
+  const std::uint64_t low_mask = (std::uint64_t{1} << p.low_bits) - 1;
+  for (std::int64_t next = begin; next < end || left > 0;) {
+    while (left < kGroup && next < end) walking[left++] = static_cast<std::uint64_t>(next++);
+    std::uint32_t high[kGroup] = {}, low[kGroup] = {};
+    for (std::size_t i = 0; i < left; ++i) {
+      high[i] = static_cast<std::uint32_t>(walking[i] >> p.low_bits);
+      low[i] = static_cast<std::uint32_t>(walking[i] & low_mask);
+    }
+    permute_halves(p, high, low);
+    std::size_t on = 0;
+    for (std::size_t i = 0; i < left; ++i) {
+      const std::uint64_t at = (std::uint64_t{high[i]} << p.low_bits) | low[i];
+      if (at < p.n) {
+        out.push_back(static_cast<std::int64_t>(at));
+      } else {
+        walking[on++] = at;
+      }
+    }
+    left = on;
+  }
+}
+
 }  // namespace
 
 void BatchOrder::Buffer::shuffle_to(std::size_t end) {
@@ -80,10 +108,13 @@ BatchOrder::BatchOrder(std::int64_t n_rows, std::int64_t batch_size, Key key, st
       std::max<std::int64_t>(1, streaming_->buffer_rows / streaming_->block_rows) * streaming_->block_rows;
 }
 
+Permutation BatchOrder::epoch_order(std::int64_t epoch) const {
+  return make_permutation(fold_in(key_, static_cast<std::uint64_t>(epoch)).value, static_cast<std::uint64_t>(n_rows_));
+}
+
 void BatchOrder::enter_epoch(std::int64_t epoch) {
-  if (epoch_ == epoch) return;
+  if (epoch_ == epoch || !streaming_) return;
   epoch_ = epoch;
-  if (!streaming_) return;
   const std::int64_t n_blocks = (n_rows_ + streaming_->block_rows - 1) / streaming_->block_rows;
   blocks_.resize(static_cast<std::size_t>(n_blocks));
   std::iota(blocks_.begin(), blocks_.end(), 0);
@@ -93,7 +124,7 @@ void BatchOrder::enter_epoch(std::int64_t epoch) {
 }
 
 std::int64_t BatchOrder::n_buffers() const noexcept {
-  return streaming_ ? (n_rows_ + streaming_->buffer_rows - 1) / streaming_->buffer_rows : 1;
+  return (n_rows_ + streaming_->buffer_rows - 1) / streaming_->buffer_rows;
 }
 
 std::int64_t BatchOrder::buffer_start(std::int64_t index) const noexcept {
@@ -106,7 +137,7 @@ std::int64_t BatchOrder::buffer_start(std::int64_t index) const noexcept {
 }
 
 std::int64_t BatchOrder::buffer_at(std::int64_t position) const noexcept {
-  std::int64_t index = streaming_ ? position / streaming_->buffer_rows : 0;
+  std::int64_t index = position / streaming_->buffer_rows;
   while (buffer_start(index + 1) <= position)
     ++index;  // at most once: a short block moves starts by less than a buffer
   return index;
@@ -128,11 +159,6 @@ BatchOrder::Buffer& BatchOrder::load(std::int64_t epoch, std::int64_t index) {
   b.index = index;
   b.done = 0;
   b.key = fold_in(fold_in(key_, static_cast<std::uint64_t>(epoch)), static_cast<std::uint64_t>(index) + 1);
-  if (!streaming_) {
-    b.rows.resize(static_cast<std::size_t>(n_rows_));
-    std::iota(b.rows.begin(), b.rows.end(), 0);
-    return b;
-  }
   b.rows.clear();
   std::vector<RowRange> blocks;
   append_blocks(index, blocks);
@@ -146,6 +172,11 @@ std::span<const std::int64_t> BatchOrder::batch(std::int64_t step) {
   enter_epoch(epoch);
   const std::int64_t begin = step % batches_per_epoch() * batch_size_, end = std::min(n_rows_, begin + batch_size_);
   batch_.clear();
+  if (!streaming_) {
+    append_permuted(epoch_order(epoch), begin, end, batch_);
+    sort_below(batch_, scratch_, n_rows_);
+    return batch_;
+  }
   for (std::int64_t at = begin; at < end;) {
     const std::int64_t index = buffer_at(at), start = buffer_start(index);
     const std::int64_t stop = std::min(end, buffer_start(index + 1));

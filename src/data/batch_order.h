@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/feature_store.h"
+#include "math/permutation.h"
 #include "velbo/random.h"
 
 namespace velbo::internal {
@@ -22,11 +23,10 @@ struct RowRange {
 // Rows within a batch are ascending: a sum over them does not depend on how they were shuffled, and memory is walked one
 // way.
 //
-// In memory, an epoch is a random permutation of all rows (Fisher and Yates, made only as far as it is asked for: an
-// epoch costs no more than its batches).  Data that do not fit into memory are streamed: blocks of consecutive rows are
-// permuted, `buffer_rows` rows' worth of blocks at a time is shuffled together, and batches are cut from that.  So the
-// disk is read in blocks and at most two buffers are in use, while every row of a buffer is as likely to be in each of its
-// batches.
+// In memory, an epoch is a random permutation of all rows that is never stored (math/permutation.h), so that devices make
+// their own batches.  Data that do not fit into memory are streamed: blocks of consecutive rows are permuted, `buffer_rows`
+// rows' worth of blocks at a time is shuffled together (Fisher and Yates), and batches are cut from that.  So the disk is
+// read in blocks and at most two buffers are in use, while every row of a buffer is as likely to be in each of its batches.
 class BatchOrder {
  public:
   struct Streaming {
@@ -43,12 +43,16 @@ class BatchOrder {
   // The rows of batch `step` >= 0, ascending; until the next call.
   std::span<const std::int64_t> batch(std::int64_t step);
 
+  // In memory: the permutation of an epoch; its batch b is elements b * batch size, ... of it.
+  [[nodiscard]] Permutation epoch_order(std::int64_t epoch) const;
+  [[nodiscard]] Key key() const noexcept { return key_; }
+
   // What to have read soon, to be asked just before batch(step): when that batch enters a buffer, the rows of the next
   // one (and of its own, at the first call), in blocks; else nothing.  Always nothing in memory.
   std::vector<RowRange> reads_ahead(std::int64_t step);
 
  private:
-  // A part of an epoch that is permuted on its own: all rows, or a buffer.
+  // Streaming: a part of an epoch that is permuted on its own.
   struct Buffer {
     std::int64_t epoch = -1, index = -1;
     Key key;

@@ -42,4 +42,15 @@ VELBO_HD PhiloxWords philox(std::uint64_t key, std::uint64_t counter_low, std::u
   return {{c0, c1, c2, c3}};
 }
 
+// Two words of one Philox block: any change of an input changes half of the output's bits.
+VELBO_HD std::uint64_t hashed(std::uint64_t key, std::uint64_t low, std::uint64_t high) {
+  const PhiloxWords words = philox(key, low, high);
+  return (std::uint64_t{words.word[1]} << 32) | words.word[0];
+}
+
+// fold_in() of velbo/random.h.
+VELBO_HD std::uint64_t folded_in(std::uint64_t key, std::uint64_t data) {
+  return hashed(key, data, 0x76656c626f5f666f);  // "velbo_fo"
+}
+
 }  // namespace velbo::internal
