@@ -8,6 +8,7 @@
 #include "backend/cuda_architectures.h"
 #include "backend/cuda_plugin.h"
 #include "cuda_device.cuh"
+#include "device_model.cuh"
 #include "device_ops.cuh"
 
 namespace {
@@ -45,6 +46,9 @@ int device_info(int index, VelboCudaDeviceInfo* info) {
 }
 
 const char* last_reason() { return velbo::kernels::last_reason_text; }
+void remember(const char* reason) {
+  std::snprintf(velbo::kernels::last_reason_text, sizeof velbo::kernels::last_reason_text, "%s", reason);
+}
 
 int memory(int device, int64_t* free_bytes, int64_t* total_bytes) {
   return velbo::kernels::reported<CudaDevice>(device, [&](const velbo::kernels::Launch&) {
@@ -68,6 +72,7 @@ constexpr VelboCudaPlugin table = {
     .memory = memory,
     .ops_float = &velbo::kernels::ops_float,
     .ops_double = &velbo::kernels::ops_double,
+    .evaluate_model = velbo::kernels::evaluate_model<CudaDevice, remember>,
 };
 
 }  // namespace

@@ -6,14 +6,19 @@
 #pragma once
 #include <cstdint>
 
+#include "velbo/device_model.h"
+
 extern "C" {
 
 // Raise it with every change of what follows.  The plugin and the library are built together; this number only tells
 // apart files of two installations that were mixed up.
-#define VELBO_CUDA_PLUGIN_ABI 2u
+#define VELBO_CUDA_PLUGIN_ABI 3u
 
 // cudaErrorMemoryAllocation
 #define VELBO_CUDA_OUT_OF_MEMORY 2
+// Of evaluate_model(), and no cudaError_t: the call makes no sense; the model's enqueue() failed.
+#define VELBO_CUDA_MODEL_REFUSED (-1)
+#define VELBO_CUDA_MODEL_FAILED (-2)
 
 // Of one device.
 typedef struct VelboCudaDeviceInfo {
@@ -45,6 +50,11 @@ typedef struct VelboCudaPlugin {
   // Operations: velbo::internal::DeviceOps<float> and <double> (backend/device_ops.h).
   const void* ops_float;
   const void* ops_double;
+
+  // A model of another binary (velbo/device_model.h) at draws z [S, D]: logp [S] and, unless it is null, grad [S, D], all in
+  // host memory.  Blocks until the results are there.
+  int (*evaluate_model)(int device, const VelboDeviceModel* model, int64_t n_draws, const double* z, double* logp,
+                        double* grad);
 } VelboCudaPlugin;
 
 typedef const VelboCudaPlugin* (*VelboCudaPluginFunction)(void);

@@ -55,6 +55,7 @@ constexpr VelboCudaPlugin table = {
     .memory = nullptr,
     .ops_float = nullptr,
     .ops_double = nullptr,
+    .evaluate_model = nullptr,
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "backend/cuda_plugin.h"
+#include "device_model.cuh"
 #include "device_ops.cuh"
 
 namespace {
@@ -34,6 +35,7 @@ int device_info(int, VelboCudaDeviceInfo* info) {
 }
 
 const char* last_reason() { return last_reason_text.c_str(); }
+void remember(const char* reason) { last_reason_text = reason; }
 
 int memory(int, std::int64_t* free_bytes, std::int64_t* total_bytes) {
   *free_bytes = *total_bytes = std::int64_t{1} << 32;
@@ -53,6 +55,7 @@ constexpr VelboCudaPlugin table = {
     .memory = memory,
     .ops_float = &velbo::kernels::device_ops<float, Emulator>,
     .ops_double = &velbo::kernels::device_ops<double, Emulator>,
+    .evaluate_model = velbo::kernels::evaluate_model<Emulator, remember>,
 };
 
 }  // namespace
