@@ -66,13 +66,15 @@ function(velbo_test)
     NO_PRETTY_VALUES) # a parameter is shown by its name, not by the bytes of its value
   # The cases' properties, set by a script that CTest reads after the one above has found them: handed to
   # gtest_discover_tests(), lists of more than one label fall apart, in ways that differ between versions of CMake.
+  # Generated, and not only configured: an environment may name a target's file.
   set(script "${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}_properties.cmake")
-  file(CONFIGURE OUTPUT "${script}" @ONLY CONTENT [[
+  string(CONFIGURE [[
 if(@arg_NAME@_cases)
   set_tests_properties(${@arg_NAME@_cases} PROPERTIES LABELS "@arg_LABELS@" TIMEOUT @arg_TIMEOUT@
                        ENVIRONMENT "@arg_ENVIRONMENT@")
 endif()
-]])
+]] properties @ONLY)
+  file(GENERATE OUTPUT "${script}" CONTENT "${properties}")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 
   if("gpu" IN_LIST arg_LABELS)

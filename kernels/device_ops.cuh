@@ -11,17 +11,23 @@
 
 namespace velbo::kernels {
 
-// run(launch), and what has to be said of it; the device has finished when it returns.
+// run(launch), and what has to be said of it; the device may still be at work when it returns.
 template <class Runtime, class Run>
-int reported(int device, const Run& run) {
+int started(int device, const Run& run) {
   try {
-    const Launch launch = Runtime::open(device);
-    run(launch);
-    check(cudaStreamSynchronize(launch.stream));
+    run(Runtime::open(device));
     return 0;
   } catch (const Failure& failure) {
     return Runtime::report(failure);
   }
+}
+// The device has finished when it returns.
+template <class Runtime, class Run>
+int reported(int device, const Run& run) {
+  return started<Runtime>(device, [&](const Launch& launch) {
+    run(launch);
+    check(cudaStreamSynchronize(launch.stream));
+  });
 }
 
 template <class Runtime>
@@ -41,6 +47,28 @@ int copy(int device, void* to, const void* from, std::int64_t bytes) {
   return reported<Runtime>(device, [&](const Launch& launch) {
     check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), kKind, launch.stream));
   });
+}
+template <class Runtime>
+int allocate_pinned(int device, std::int64_t bytes, void** memory) {
+  *memory = nullptr;
+  return started<Runtime>(device, [&](const Launch&) {
+    const cudaError_t error = cudaMallocHost(memory, static_cast<std::size_t>(bytes));
+    if (error != cudaSuccess) throw Failure{error, static_cast<std::size_t>(bytes)};
+  });
+}
+template <class Runtime>
+void release_pinned(int device, void* memory) {
+  started<Runtime>(device, [&](const Launch&) { check(cudaFreeHost(memory)); });
+}
+template <class Runtime>
+int start_upload(int device, void* to, const void* from, std::int64_t bytes) {
+  return started<Runtime>(device, [&](const Launch& launch) {
+    check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, launch.stream));
+  });
+}
+template <class Runtime>
+int finish(int device) {
+  return reported<Runtime>(device, [](const Launch&) {});
 }
 
 template <class T, class Runtime>

@@ -72,6 +72,10 @@ constexpr VelboCudaPlugin table = {
     .memory = memory,
     .ops_float = &velbo::kernels::ops_float,
     .ops_double = &velbo::kernels::ops_double,
+    .allocate_pinned = velbo::kernels::allocate_pinned<CudaDevice>,
+    .release_pinned = velbo::kernels::release_pinned<CudaDevice>,
+    .start_upload = velbo::kernels::start_upload<CudaDevice>,
+    .finish = velbo::kernels::finish<CudaDevice>,
     .evaluate_model = velbo::kernels::evaluate_model<CudaDevice, remember>,
 };
 

@@ -72,8 +72,10 @@ struct RowSource {
   Copying copying;
 
   __device__ __forceinline__ std::int64_t stored(std::int64_t n) const {
-    return rows.index != nullptr ? rows.index[n] : n;
+    return rows.index != nullptr ? rows.index[n] : rows.first_row + n;
   }
+  // Row n of dense x.
+  __device__ __forceinline__ std::int64_t of_x(std::int64_t n) const { return rows.packed ? n : stored(n); }
 };
 
 // What a column without data holds: one for the intercept, zero behind it.
@@ -124,7 +126,7 @@ __device__ __forceinline__ void load_panel(const RowSource<T>& source, std::int6
   const int step = kThreads / threads, first = t % threads;
   for (int r = t / threads; r < kRows; r += step) {
     const bool valid = first_row + r < end_row;
-    const std::int64_t row = valid ? source.stored(first_row + r) : 0;
+    const std::int64_t row = valid ? source.of_x(first_row + r) : 0;
     T* const to = panel + r * leading;
     for (int v = first; v < vectors; v += threads) {
       const std::int64_t column = first_column + v * lanes;

@@ -14,11 +14,14 @@ struct Ops;
 class VELBO_EXPORT Context {
  public:
   // threads = 0: as many as the processor has.  Results do not depend on the number.
+  // streams_rows: a CUDA device gets a model's predictors in slabs, every time that they are gone over, and never has them
+  // all.
   // Throws Error(device) with the reason when the device cannot be used, Error(argument) for threads < 0.
-  explicit Context(Device device = {}, int threads = 0);
+  explicit Context(Device device = {}, int threads = 0, bool streams_rows = false);
 
   [[nodiscard]] Device device() const noexcept { return device_; }
   [[nodiscard]] int threads() const noexcept { return threads_; }
+  [[nodiscard]] bool streams_rows() const noexcept { return streams_rows_; }
 
   // The device's operations, for T = float or double; src/backend/ops.h says what is in it.
   template <class T>
@@ -27,6 +30,7 @@ class VELBO_EXPORT Context {
  private:
   Device device_;
   int threads_ = 1;
+  bool streams_rows_ = false;
 };
 
 }  // namespace velbo

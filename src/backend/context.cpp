@@ -17,7 +17,8 @@ constexpr int kMostThreads = 1024;  // rows are cut into 64 chunks
 
 }  // namespace
 
-Context::Context(Device device, int threads) : device_(device), threads_(threads) {
+Context::Context(Device device, int threads, bool streams_rows)
+    : device_(device), threads_(threads), streams_rows_(streams_rows) {
   if (threads < 0)
     throw Error(ErrorCode::argument,
                 "threads is " + std::to_string(threads) + ", expected 0 (all) or a positive number");

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "backend/cuda_loader.h"
-#include "backend/device_table.h"
+#include "backend/streamed_table.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
@@ -32,8 +32,8 @@ struct PluginSource {
 
 }  // namespace
 
-const Ops<float>& cuda_ops_float() { return device_table<float, PluginSource>; }
-const Ops<double>& cuda_ops_double() { return device_table<double, PluginSource>; }
+const Ops<float>& cuda_ops_float() { return streamed_table<float, PluginSource>; }
+const Ops<double>& cuda_ops_double() { return streamed_table<double, PluginSource>; }
 
 void* cuda_allocate(int index, std::int64_t bytes) {
   void* memory = nullptr;
@@ -49,6 +49,17 @@ void cuda_upload(int index, void* to, const void* from, std::int64_t bytes) {
 void cuda_download(int index, void* to, const void* from, std::int64_t bytes) {
   require(plugin().download(index, to, from, bytes));
 }
+void* cuda_allocate_pinned(int index, std::int64_t bytes) noexcept {
+  void* memory = nullptr;
+  return cuda_plugin().table->allocate_pinned(index, bytes, &memory) == 0 ? memory : nullptr;
+}
+void cuda_release_pinned(int index, void* memory) noexcept {
+  if (memory != nullptr) cuda_plugin().table->release_pinned(index, memory);
+}
+void cuda_start_upload(int index, void* to, const void* from, std::int64_t bytes) {
+  require(plugin().start_upload(index, to, from, bytes));
+}
+void cuda_finish(int index) { require(plugin().finish(index)); }
 CudaMemory cuda_memory(int index) {
   CudaMemory memory;
   require(plugin().memory(index, &memory.free, &memory.total));

@@ -17,6 +17,13 @@ void cuda_release(int index, void* memory) noexcept;
 void cuda_upload(int index, void* to, const void* from, std::int64_t bytes);
 void cuda_download(int index, void* to, const void* from, std::int64_t bytes);
 
+// Pinned host memory; null where there is none to be had.
+void* cuda_allocate_pinned(int index, std::int64_t bytes) noexcept;
+void cuda_release_pinned(int index, void* memory) noexcept;
+// Starts a copy, which has read `from` when this thread's next cuda_finish() returns, and not before.
+void cuda_start_upload(int index, void* to, const void* from, std::int64_t bytes);
+void cuda_finish(int index);
+
 struct CudaMemory {
   std::int64_t free = 0;
   std::int64_t total = 0;

@@ -12,7 +12,7 @@ extern "C" {
 
 // Raise it with every change of what follows.  The plugin and the library are built together; this number only tells
 // apart files of two installations that were mixed up.
-#define VELBO_CUDA_PLUGIN_ABI 3u
+#define VELBO_CUDA_PLUGIN_ABI 4u
 
 // cudaErrorMemoryAllocation
 #define VELBO_CUDA_OUT_OF_MEMORY 2
@@ -50,6 +50,13 @@ typedef struct VelboCudaPlugin {
   // Operations: velbo::internal::DeviceOps<float> and <double> (backend/device_ops.h).
   const void* ops_float;
   const void* ops_double;
+
+  // Pinned memory of the host, and copies from it that go on beside the work of other threads.  start_upload() returns at
+  // once, finish() when all that the calling thread has started is done.
+  int (*allocate_pinned)(int device, int64_t bytes, void** memory);
+  void (*release_pinned)(int device, void* memory);
+  int (*start_upload)(int device, void* to, const void* from, int64_t bytes);
+  int (*finish)(int device);
 
   // A model of another binary (velbo/device_model.h) at draws z [S, D]: logp [S] and, unless it is null, grad [S, D], all in
   // host memory.  Blocks until the results are there.

@@ -4,6 +4,8 @@
 // Pointers named rows.* and those marked [device] are device memory; results in double are host memory, because the
 // host's controller works on them next.  Every operation gives the same bits for any number of threads: rows are cut
 // into chunks by their number alone, a chunk is summed in a fixed order, and chunks are added in order, in double.
+// Rows that are streamed to a device are cut into slabs first (backend/row_stream.h), so that their sums differ from those
+// of resident rows by rounding; they too are the same bits on every run.
 #pragma once
 #include <cstdint>
 

@@ -9,6 +9,9 @@
 
 namespace velbo::internal {
 
+template <class T>
+class RowStream;  // backend/row_stream.h
+
 // B = n_rows rows of data, read where they are.  D = n_columns: the features' columns and, last, the intercept's column of
 // ones, which is not stored.  The predictor's columns are x minus centre.
 //
@@ -40,6 +43,14 @@ struct Rows {
   std::int64_t n_rows = 0;
   std::int64_t n_features = 0;
   RowLikelihood likelihood = RowLikelihood::bernoulli;
+
+  // CUDA devices only.  Where `stream` is set, the dense x and the copy of `index` here are host memory, and x goes to the
+  // device slab by slab through it.  A slab is packed: row n of x is row n here; all else of it goes by stored row, which is
+  // index[n] or, without an index, first_row + n.
+  RowStream<T>* stream = nullptr;
+  const std::int64_t* host_index = nullptr;
+  bool packed = false;
+  std::int64_t first_row = 0;
 
   VELBO_HD std::int64_t n_columns() const { return n_features + (intercept ? 1 : 0); }
 };

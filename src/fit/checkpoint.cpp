@@ -60,6 +60,7 @@ std::string exact(double value) { return fmt::format("{:a}", value); }
 
 std::map<std::string, std::string> checkpoint_identity(const GlmData& data, const FitOptions& options,
                                                        const Choices& choices) {
+  const std::string device = to_string(choices.device) + (choices.streamed ? ", streamed" : "");
   std::map<std::string, std::string> out = {{"formula", data.recipe.formula},
                                             {"likelihood", std::string(name(data.recipe.likelihood))},
                                             {"rows", std::to_string(data.n_rows)},
@@ -70,7 +71,7 @@ std::map<std::string, std::string> checkpoint_identity(const GlmData& data, cons
                                             {"family", std::string(name(choices.family))},
                                             {"rank", std::to_string(choices.rank)},
                                             {"scalar", std::string(name(choices.scalar))},
-                                            {"device", to_string(choices.device)},
+                                            {"device", device},
                                             {"seed", std::to_string(options.seed)},
                                             {"tolerance", exact(options.tolerance)},
                                             {"init", options.init ? "given" : "none"}};

@@ -195,9 +195,11 @@ Choices choose(const GlmData& data, const FitOptions& options) {
   if (options.device) {
     out.device = *options.device;
     out.device_reason = "asked for";
+    require_room(data, out);
   } else {
-    DeviceChoice choice = choose_device(data, out.family, out.scalar, options.threads);
+    DeviceChoice choice = choose_device(data, out, options.threads);
     out.device = choice.device;
+    out.streamed = choice.streamed;
     out.device_reason = std::move(choice.reason);
   }
   return out;

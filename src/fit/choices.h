@@ -15,11 +15,13 @@ struct Choices {
   std::int64_t max_steps = 0;
   GradientOptions gradient;  // of the engine gradient: nothing automatic left in it, but learning_rate and decay
   Device device;
+  bool streamed = false;  // the device's rows stay in host memory and go there slab by slab
   std::string estimator;
   std::string engine_reason, family_reason, scalar_reason, device_reason;
 };
 
-// Throws Error(argument) for options that make no sense.
+// Throws Error(argument) for options that make no sense; for a device that was asked for, Error(device) where it cannot be
+// used and Error(memory) where the rows do not fit.
 Choices choose(const GlmData& data, const FitOptions& options);
 
 }  // namespace velbo::internal

@@ -190,7 +190,7 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
   const Stopwatch watch;
   const GlmData& data = model.data();
   const Choices choices = choose(data, options);
-  const Context context(choices.device, options.threads);
+  const Context context(choices.device, options.threads, choices.streamed);
   const std::unique_ptr<Engine> engine = make_engine(data, context, choices, options);
   const auto identity = options.checkpoint.empty() && options.resume.empty()
                             ? std::map<std::string, std::string>()

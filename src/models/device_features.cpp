@@ -3,23 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "backend/cuda_ops.h"
 #include "backend/transposed.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
 namespace {
-
-constexpr std::int64_t kAlignment = 16;           // bytes: what a kernel's copy moves at once
-constexpr std::int64_t kStagedNumbers = 1 << 21;  // converted on the host at a time
-
-template <class T>
-std::int64_t stride_of(const FeatureStore& x) {
-  constexpr std::int64_t lanes = kAlignment / static_cast<std::int64_t>(sizeof(T));
-  return (x.n_columns + lanes - 1) / lanes * lanes;
-}
 
 std::int64_t entries_of(const FeatureStore& x) { return x.row_start[x.n_rows] - x.row_start[0]; }
 
@@ -28,18 +16,6 @@ Array<E> uploaded(Device device, const E* values, std::int64_t size) {
   Array<E> out(device, size);
   out.upload({values, static_cast<std::size_t>(size)});
   return out;
-}
-
-template <class E, class T>
-void convert_row(const void* x, std::int64_t row, std::int64_t stride, std::span<const double> centre,
-                 std::int64_t n_columns, T* to) {
-  const E* from = static_cast<const E*>(x) + row * stride;
-  if (centre.empty()) {
-    for (std::int64_t j = 0; j < n_columns; ++j) to[j] = static_cast<T>(from[j]);
-  } else {
-    for (std::int64_t j = 0; j < n_columns; ++j)
-      to[j] = static_cast<T>(static_cast<double>(from[j]) - centre[static_cast<std::size_t>(j)]);
-  }
 }
 
 }  // namespace
@@ -55,19 +31,21 @@ DeviceColumns::DeviceColumns(const FeatureStore& x, Device device, std::span<con
 }
 
 template <class T>
-std::int64_t device_bytes(const FeatureStore& x) {
+std::int64_t device_bytes(const FeatureStore& x, bool streamed) {
   if (x.row_start != nullptr) return (x.n_rows + x.n_columns + 2) * 8 + 2 * entries_of(x) * (4 + 8);
-  return x.n_rows * stride_of<T>(x) * static_cast<std::int64_t>(sizeof(T));
+  if (streamed) return RowStream<T>::device_bytes(x.n_rows, x.n_columns);
+  return x.n_rows * device_stride<T>(x.n_columns) * static_cast<std::int64_t>(sizeof(T));
 }
 
 template <class T>
-DeviceFeatures<T>::DeviceFeatures(const FeatureStore& x, Device device, std::span<const double> centre) {
-  const std::int64_t needed = device_bytes<T>(x);
-  const CudaMemory memory = cuda_memory(device.index);
-  if (needed > memory.free)
-    throw Error(ErrorCode::memory,
-                fmt::format("{}: the {} rows need {} bytes of device memory, of which {} are free (of {})",
-                            to_string(device), x.n_rows, needed, memory.free, memory.total));
+DeviceFeatures<T>::DeviceFeatures(const FeatureStore& x, const Context& context, std::span<const double> centre) {
+  const Device device = context.device();
+  if (context.streams_rows()) {
+    if (x.row_start != nullptr)
+      throw Error(ErrorCode::argument, fmt::format("{}: sparse predictors cannot be streamed", to_string(device)));
+    stream_ = std::make_unique<RowStream<T>>(device, x.n_rows, x.n_columns);
+    return;
+  }
   if (x.row_start != nullptr) {
     row_start_ = uploaded(device, x.row_start, x.n_rows + 1);
     column_ = uploaded(device, x.column, x.row_start[x.n_rows]);
@@ -75,27 +53,22 @@ DeviceFeatures<T>::DeviceFeatures(const FeatureStore& x, Device device, std::spa
     columns_ = DeviceColumns(x, device, {});
     return;
   }
-  stride_ = stride_of<T>(x);
+  stride_ = device_stride<T>(x.n_columns);
   x_ = Array<T>(device, x.n_rows * stride_);
-  const std::int64_t rows_at_once = std::max<std::int64_t>(1, kStagedNumbers / std::max<std::int64_t>(1, stride_));
-  std::vector<T> staged(static_cast<std::size_t>(std::min(x.n_rows, rows_at_once) * stride_), T(0));
-  for (std::int64_t first = 0; first < x.n_rows; first += rows_at_once) {
-    const std::int64_t count = std::min(rows_at_once, x.n_rows - first);
-    for (std::int64_t r = 0; r < count; ++r) {
-      T* const to = staged.data() + r * stride_;
-      if (x.element == Element::float32) {
-        convert_row<float>(x.x, first + r, x.stride, centre, x.n_columns, to);
-      } else {
-        convert_row<double>(x.x, first + r, x.stride, centre, x.n_columns, to);
-      }
-    }
-    cuda_upload(device.index, x_.data() + first * stride_, staged.data(),
-                count * stride_ * static_cast<std::int64_t>(sizeof(T)));
-  }
+  Rows<T> rows;
+  rows.x = x.x;
+  rows.element = x.element;
+  rows.stride = x.stride;
+  rows.centre = centre.empty() ? nullptr : centre.data();
+  rows.n_features = x.n_columns;
+  RowUpload upload(device, x.n_rows, stride_ * static_cast<std::int64_t>(sizeof(T)));
+  upload.copy(rows, 0, x.n_rows, context.threads(), x_.data());
 }
 
 template <class T>
 void DeviceFeatures<T>::point(Rows<T>& rows) const {
+  rows.stream = stream_.get();
+  if (stream_) return;
   rows.x = x_.data();
   rows.element = sizeof(T) == sizeof(float) ? Element::float32 : Element::float64;
   rows.stride = stride_;
@@ -107,27 +80,31 @@ void DeviceFeatures<T>::point(Rows<T>& rows) const {
 }
 
 template <class T>
-std::shared_ptr<const DeviceFeatures<T>> DeviceFeatureCache::get(const FeatureStore& x, Device device,
+std::shared_ptr<const DeviceFeatures<T>> DeviceFeatureCache::get(const FeatureStore& x, const Context& context,
                                                                  const std::vector<double>& centre) {
   const std::lock_guard lock(mutex_);
   constexpr bool is_float = sizeof(T) == sizeof(float);
   std::erase_if(entries_, [](const Entry& e) { return e.copy.expired(); });
   for (const Entry& e : entries_) {
-    if (!(e.device == device) || e.is_float != is_float || e.centre != centre) continue;
+    if (!(e.device == context.device()) || e.is_float != is_float || e.streams != context.streams_rows() ||
+        e.centre != centre)
+      continue;
     if (auto copy = e.copy.lock()) return std::static_pointer_cast<const DeviceFeatures<T>>(copy);
   }
-  auto copy = std::make_shared<const DeviceFeatures<T>>(x, device, centre);
-  entries_.push_back({device, is_float, centre, copy});
+  auto copy = std::make_shared<const DeviceFeatures<T>>(x, context, centre);
+  entries_.push_back({context.device(), is_float, context.streams_rows(), centre, copy});
   return copy;
 }
 
-template std::int64_t device_bytes<float>(const FeatureStore&);
-template std::int64_t device_bytes<double>(const FeatureStore&);
+template std::int64_t device_bytes<float>(const FeatureStore&, bool);
+template std::int64_t device_bytes<double>(const FeatureStore&, bool);
 template class DeviceFeatures<float>;
 template class DeviceFeatures<double>;
-template std::shared_ptr<const DeviceFeatures<float>> DeviceFeatureCache::get<float>(const FeatureStore&, Device,
+template std::shared_ptr<const DeviceFeatures<float>> DeviceFeatureCache::get<float>(const FeatureStore&,
+                                                                                     const Context&,
                                                                                      const std::vector<double>&);
-template std::shared_ptr<const DeviceFeatures<double>> DeviceFeatureCache::get<double>(const FeatureStore&, Device,
+template std::shared_ptr<const DeviceFeatures<double>> DeviceFeatureCache::get<double>(const FeatureStore&,
+                                                                                       const Context&,
                                                                                        const std::vector<double>&);
 
 }  // namespace velbo::internal

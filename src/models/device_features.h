@@ -1,4 +1,4 @@
-// models/device_features.h - a model's predictors in the memory of a CUDA device.
+// models/device_features.h - a model's predictors in the memory of a CUDA device, or on the way there.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -6,9 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "backend/rows.h"
+#include "backend/row_stream.h"
 #include "data/feature_store.h"
 #include "velbo/array.h"
+#include "velbo/context.h"
 
 namespace velbo::internal {
 
@@ -32,16 +33,18 @@ class DeviceColumns {
 };
 
 // Dense rows as T, minus `centre` [n_columns] (empty: zeros), each starting at a multiple of 16 bytes; sparse ones as they are.
+// Where the context streams rows, they stay where they are and go through a RowStream.
 template <class T>
 class DeviceFeatures {
  public:
-  // Throws Error(memory) with the bytes needed and free where they do not fit.
-  DeviceFeatures(const FeatureStore& x, Device device, std::span<const double> centre);
+  // Throws Error(memory) where they do not fit, Error(argument) for sparse rows that shall be streamed.
+  DeviceFeatures(const FeatureStore& x, const Context& context, std::span<const double> centre);
 
-  // Makes `rows` read them; where they are sparse, all of them.
+  // Makes `rows`, which are those of the host, read them; where they are sparse, all of them.
   void point(Rows<T>& rows) const;
 
  private:
+  std::unique_ptr<RowStream<T>> stream_;  // null: what follows is there
   std::int64_t stride_ = 0;
   Array<T> x_;
   Array<std::int64_t> row_start_;
@@ -54,12 +57,13 @@ class DeviceFeatures {
 class DeviceFeatureCache {
  public:
   template <class T>
-  std::shared_ptr<const DeviceFeatures<T>> get(const FeatureStore& x, Device device, const std::vector<double>& centre);
+  std::shared_ptr<const DeviceFeatures<T>> get(const FeatureStore& x, const Context& context,
+                                               const std::vector<double>& centre);
 
  private:
   struct Entry {
     Device device;
-    bool is_float;
+    bool is_float, streams;
     std::vector<double> centre;
     std::weak_ptr<const void> copy;
   };
@@ -69,6 +73,6 @@ class DeviceFeatureCache {
 
 // Bytes of device memory that the predictors take.
 template <class T>
-std::int64_t device_bytes(const FeatureStore& x);
+std::int64_t device_bytes(const FeatureStore& x, bool streamed);
 
 }  // namespace velbo::internal

@@ -34,7 +34,7 @@ KeptRows<T>::KeptRows(const GlmData& data, const Context& context, const Centrin
   if (std::all_of(columns.centre.begin(), columns.centre.end(), [](double c) { return c == 0; }))
     columns.centre.clear();
   if (device_.kind == DeviceKind::cuda)
-    columns.on_device = data.on_devices->get<T>(data.x.store(), device_, columns.centre);
+    columns.on_device = data.on_devices->get<T>(data.x.store(), context, columns.centre);
   columns_ = std::make_shared<const Columns>(std::move(columns));
 }
 
@@ -61,7 +61,10 @@ Rows<T> KeptRows<T>::rows() const {
               .likelihood = row_likelihood(data_.recipe.likelihood)};
   if (columns_->on_device) {
     columns_->on_device->point(out);
-    if (index_) index_->columns.point(out);
+    if (index_) {
+      out.host_index = index_->host.data();
+      index_->columns.point(out);
+    }
   }
   return out;
 }
@@ -84,6 +87,7 @@ Rows<T> KeptRows<T>::batch(const std::int64_t* batch, std::int64_t count) {
     batch_->host.assign(batch, batch + count);
     upload(*batch_);
     out.index = batch_->on_device.data();
+    out.host_index = batch_->host.data();
     batch_->columns.point(out);
   }
   out.n_rows = count;

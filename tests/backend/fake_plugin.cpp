@@ -55,6 +55,10 @@ constexpr VelboCudaPlugin table = {
     .memory = nullptr,
     .ops_float = nullptr,
     .ops_double = nullptr,
+    .allocate_pinned = nullptr,
+    .release_pinned = nullptr,
+    .start_upload = nullptr,
+    .finish = nullptr,
     .evaluate_model = nullptr,
 };
 

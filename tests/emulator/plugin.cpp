@@ -1,7 +1,13 @@
 // The CUDA plugin with the emulator for a device: libvelbo loads it like the real one (VELBO_CUDA_PLUGIN), so that the
 // whole path from Context(cuda) to the kernels' own source runs on a machine without a GPU.
+//
+// Tests make it a poor one by the environment: VELBO_EMULATED_FREE (bytes of device memory that it says are free),
+// VELBO_EMULATED_NO_PINNED (there is no pinned memory), VELBO_EMULATED_BAD_COPIES (uploads fail).
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <string>
+#include <vector>
 
 #include "backend/cuda_plugin.h"
 #include "device_model.cuh"
@@ -39,6 +45,35 @@ void remember(const char* reason) { last_reason_text = reason; }
 
 int memory(int, std::int64_t* free_bytes, std::int64_t* total_bytes) {
   *free_bytes = *total_bytes = std::int64_t{1} << 32;
+  if (const char* const free = std::getenv("VELBO_EMULATED_FREE"); free != nullptr) *free_bytes = std::atoll(free);
+  return 0;
+}
+
+int fail(cudaError_t error) { return Emulator::report({error, 0}); }
+
+int allocate_pinned(int device, std::int64_t bytes, void** memory) {
+  *memory = nullptr;
+  if (std::getenv("VELBO_EMULATED_NO_PINNED") != nullptr) return fail(cudaErrorMemoryAllocation);
+  return velbo::kernels::allocate_pinned<Emulator>(device, bytes, memory);
+}
+
+// Copies are done as late as a device may do them: when somebody waits for them.
+struct Upload {
+  void* to;
+  const void* from;
+  std::size_t bytes;
+};
+thread_local std::vector<Upload> started;
+
+int start_upload(int, void* to, const void* from, std::int64_t bytes) {
+  if (std::getenv("VELBO_EMULATED_BAD_COPIES") != nullptr) return fail(cudaErrorInvalidValue);
+  started.push_back({to, from, static_cast<std::size_t>(bytes)});
+  return 0;
+}
+
+int finish(int) {
+  for (const Upload& each : started) std::memcpy(each.to, each.from, each.bytes);
+  started.clear();
   return 0;
 }
 
@@ -55,6 +90,10 @@ constexpr VelboCudaPlugin table = {
     .memory = memory,
     .ops_float = &velbo::kernels::device_ops<float, Emulator>,
     .ops_double = &velbo::kernels::device_ops<double, Emulator>,
+    .allocate_pinned = allocate_pinned,
+    .release_pinned = velbo::kernels::release_pinned<Emulator>,
+    .start_upload = start_upload,
+    .finish = finish,
     .evaluate_model = velbo::kernels::evaluate_model<Emulator, remember>,
 };
 

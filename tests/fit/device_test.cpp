@@ -56,6 +56,7 @@ class OnCudaDevice : public testing::Test {
   void SetUp() override {
     if (internal::on_cpu()) GTEST_SKIP() << "VELBO_TEST_DEVICE is not set";
     const std::string reason = internal::why_not_here();
+    if (!reason.empty() && internal::emulated()) FAIL() << reason;
     if (!reason.empty()) GTEST_SKIP() << reason;
   }
 };

@@ -181,6 +181,8 @@ inline const Storage kFusedStorages[] = {
      .intercept = true,
      .centre = true},
     {.name = "scatter_index_intercept", .d = 99, .copying = Copying::scatter, .index = true, .intercept = true},
+    {.name = "slab_draws", .d = 33, .copying = Copying::vectors, .n_draws = 6, .packed = true},
+    {.name = "slab_index", .d = 12, .copying = Copying::vectors, .index = true, .packed = true},
 };
 
 template <class I>

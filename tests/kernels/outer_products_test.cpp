@@ -71,6 +71,7 @@ const Storage kStorages[] = {
      .intercept = true,
      .centre = true},
     {.name = "scatter_index_intercept", .d = 99, .copying = Copying::scatter, .index = true, .intercept = true},
+    {.name = "slab_index", .d = 35, .copying = Copying::vectors, .index = true, .packed = true},
 };
 
 template <class T>

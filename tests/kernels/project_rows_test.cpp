@@ -143,6 +143,8 @@ const Storage kStorages[] = {
      .centre = true,
      .likelihood = internal::RowLikelihood::poisson},
     {.name = "scatter_index_intercept", .d = 99, .copying = Copying::scatter, .index = true, .intercept = true},
+    {.name = "slab_draws", .d = 33, .copying = Copying::vectors, .n_draws = 6, .packed = true},
+    {.name = "slab_index", .d = 12, .copying = Copying::vectors, .index = true, .packed = true},
 };
 
 template <class T, class F>

@@ -23,6 +23,7 @@ struct Storage {
   internal::RowLikelihood likelihood = internal::RowLikelihood::unit_gaussian;
   bool extras = true;        // trials, weights, offset, scale
   std::int64_t n_draws = 0;  // of expectations
+  bool packed = false;       // x has these rows alone; without an index they are those from stored row 3 on
   friend std::ostream& operator<<(std::ostream& out, const Storage& s) { return out << s.name; }
 };
 
@@ -58,16 +59,19 @@ class RowCase {
     rows.n_features = storage.d - (storage.intercept ? 1 : 0);
     rows.intercept = storage.intercept;
     rows.likelihood = storage.likelihood;
-    const std::int64_t stored = storage.index ? n_rows / 2 + 3 : n_rows;
+    rows.packed = storage.packed;
+    rows.first_row = storage.packed && !storage.index ? 3 : 0;
+    const std::int64_t stored = storage.index ? n_rows / 2 + 3 : rows.first_row + n_rows;
+    const std::int64_t of_x = storage.packed ? n_rows : stored;
     for (std::int64_t n = 0; storage.index && n < n_rows; ++n) index_.push_back((n * 5 + 2) % stored);
     for (std::int64_t j = 0; storage.centre && j < rows.n_features; ++j) centre_.push_back(3 + 2 * noise());
     const double spread = 1.5 / std::sqrt(static_cast<double>(storage.d));
-    for (std::int64_t i = 0; i < stored * rows.n_features; ++i) {
+    for (std::int64_t i = 0; i < of_x * rows.n_features; ++i) {
       const double x = noise() * (storage.d < 8 ? 1 : 1 + spread);
       values_.push_back(storage.copying == Copying::scatter && i % 7 % 3 != 0 ? 0.0 : static_cast<float>(x));
     }
     add_outcomes(noise, stored);
-    storage.copying == Copying::scatter ? store_sparse(stored) : store_dense(stored);
+    storage.copying == Copying::scatter ? store_sparse(of_x) : store_dense(of_x);
     rows.index = keep(index_);
     rows.centre = keep(centre_);
     source_.copying = copying_of(rows);
@@ -77,13 +81,16 @@ class RowCase {
   const RowSource<T>& source() const { return source_; }
   std::int64_t n_rows() const { return source_.rows.n_rows; }
   std::int64_t d() const { return storage_.d; }
-  std::int64_t stored(std::int64_t n) const { return index_.empty() ? n : index_[static_cast<std::size_t>(n)]; }
+  std::int64_t stored(std::int64_t n) const {
+    return index_.empty() ? source_.rows.first_row + n : index_[static_cast<std::size_t>(n)];
+  }
 
   std::vector<double> row(std::int64_t n) const {
     const std::size_t features = static_cast<std::size_t>(source_.rows.n_features);
     std::vector<double> x(static_cast<std::size_t>(d()), 1.0);
     for (std::size_t j = 0; j < features; ++j)
-      x[j] = values_[static_cast<std::size_t>(stored(n)) * features + j] - (centre_.empty() ? 0 : centre_[j]);
+      x[j] = values_[static_cast<std::size_t>(storage_.packed ? n : stored(n)) * features + j] -
+             (centre_.empty() ? 0 : centre_[j]);
     return x;
   }
   // In double, of the numbers that the kernel has.
@@ -129,7 +136,7 @@ class RowCase {
             static_cast<E>(values_[static_cast<std::size_t>(i * rows.n_features + j)]);
     return keep(x) + in_front;
   }
-  void store_dense(std::int64_t stored) {
+  void store_dense(std::int64_t of_x) {
     Rows<T>& rows = source_.rows;
     const bool own = storage_.copying != Copying::convert || (storage_.centre && storage_.index);
     rows.element = (sizeof(T) == sizeof(float)) == own ? Element::float32 : Element::float64;
@@ -137,7 +144,7 @@ class RowCase {
     // Not aligned: now for the first element's sake, now for the stride's.
     const std::int64_t in_front = storage_.copying == Copying::elements && storage_.index ? 1 : 0;
     if (storage_.copying == Copying::elements && in_front == 0) rows.stride += 1;
-    rows.x = rows.element == Element::float32 ? laid_out<float>(stored, in_front) : laid_out<double>(stored, in_front);
+    rows.x = rows.element == Element::float32 ? laid_out<float>(of_x, in_front) : laid_out<double>(of_x, in_front);
   }
   void store_sparse(std::int64_t stored) {
     const std::int64_t features = source_.rows.n_features;

@@ -1,5 +1,6 @@
 // ops/device.h - where the operations under test run: on the CPU, with VELBO_TEST_DEVICE=cuda on that device, or
-// on the emulator of CUDA (tests/emulator) where its plugin is named too.
+// on the emulator of CUDA (tests/emulator) where its plugin is named too.  With VELBO_TEST_STREAMED, dense rows stay in host
+// memory and go to the device in slabs.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "backend/ops.h"
+#include "backend/row_stream.h"
 #include "cpu/isa.h"
 #include "velbo/array.h"
 #include "velbo/error.h"
@@ -24,6 +26,7 @@ inline Device test_device() {
 inline bool on_cpu() { return test_device().kind == DeviceKind::cpu; }
 // Where a plugin is named, it is the emulator: much slower than a device.
 inline bool emulated() { return !on_cpu() && std::getenv("VELBO_CUDA_PLUGIN") != nullptr; }
+inline bool streamed() { return !on_cpu() && std::getenv("VELBO_TEST_STREAMED") != nullptr; }
 
 inline Context test_context(int threads = 1) { return Context(test_device(), threads); }
 
@@ -55,6 +58,23 @@ class OnDevice {
   std::shared_ptr<Array<T>> array_;
 };
 
+// Points `rows`, which have their sizes, to x and index in host memory: to be streamed in four slabs, the last of which is
+// short, of four pieces each.
+template <class E, class T>
+void stream_from_host(const std::vector<E>& x, const std::vector<std::int64_t>& index, Rows<T>& rows,
+                      std::vector<std::shared_ptr<void>>& kept) {
+  const auto own_x = std::make_shared<std::vector<E>>(x);
+  const auto own_index = std::make_shared<std::vector<std::int64_t>>(index);
+  const std::int64_t row_bytes = device_stride<T>(rows.n_features) * static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t of_a_slab = (2 * rows.n_rows + 6) / 7, of_a_piece = (of_a_slab + 3) / 4;
+  const StreamSizes sizes{.slab_bytes = of_a_slab * row_bytes, .piece_bytes = of_a_piece * row_bytes};
+  const auto stream = std::make_shared<RowStream<T>>(test_device(), rows.n_rows, rows.n_features, sizes);
+  rows.x = own_x->data();
+  rows.host_index = index.empty() ? nullptr : own_index->data();
+  rows.stream = stream.get();
+  kept.insert(kept.end(), {own_x, own_index, stream});
+}
+
 // Whether this processor can run the instruction set that ctest asked for, if it did.
 inline bool wanted_isa_runs() {
   const char* wanted = std::getenv("VELBO_CPU_ISA");
@@ -76,12 +96,13 @@ inline std::string why_not_here() {
   return "";
 }
 
-// Skips where they cannot.
+// Skips where they cannot; the emulator is there wherever it is named.
 template <class T>
 class OpsTest : public testing::Test {
  public:
   void SetUp() override {
     const std::string reason = why_not_here();
+    if (!reason.empty() && emulated()) FAIL() << reason;
     if (!reason.empty()) GTEST_SKIP() << reason;
   }
   static const Ops<T>& ops(const Context& context) { return context.ops<T>(); }

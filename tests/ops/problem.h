@@ -94,14 +94,21 @@ void Problem<T>::place() {
     kept.push_back(on_device);
     return on_device->data();
   };
+  const auto put_x = [&](const auto& elements) {
+    if (streamed()) {
+      stream_from_host(elements, index, rows, kept);
+    } else {
+      rows.x = put(elements);
+    }
+  };
   if (!row_start.empty()) {
     rows.row_start = put(row_start);
     rows.column = put(column);
     rows.value = put(sparse_value);
   } else if (rows.element == Element::float32) {
-    rows.x = put(x_float);
+    put_x(x_float);
   } else {
-    rows.x = put(x_double);
+    put_x(x_double);
   }
   if (!centre.empty()) {
     auto shared = std::make_shared<std::vector<double>>(centre);
