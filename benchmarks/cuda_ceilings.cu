@@ -74,6 +74,27 @@ const CudaCeilings& cuda_ceilings(int index) {
   return ceilings;
 }
 
+CudaTimer::CudaTimer(int index) {
+  cudaSetDevice(index);
+  cudaEvent_t begin = nullptr, end = nullptr;
+  cudaEventCreate(&begin);
+  cudaEventCreate(&end);
+  begin_ = begin;
+  end_ = end;
+}
+CudaTimer::~CudaTimer() {
+  cudaEventDestroy(static_cast<cudaEvent_t>(begin_));
+  cudaEventDestroy(static_cast<cudaEvent_t>(end_));
+}
+void CudaTimer::start() { cudaEventRecord(static_cast<cudaEvent_t>(begin_), cudaStreamPerThread); }
+double CudaTimer::stop() {
+  float milliseconds = 0;
+  cudaEventRecord(static_cast<cudaEvent_t>(end_), cudaStreamPerThread);
+  cudaEventSynchronize(static_cast<cudaEvent_t>(end_));
+  cudaEventElapsedTime(&milliseconds, static_cast<cudaEvent_t>(begin_), static_cast<cudaEvent_t>(end_));
+  return 1e-3 * static_cast<double>(milliseconds);
+}
+
 void flush_cuda_cache(int index) {
   static void* memory = nullptr;
   cudaSetDevice(index);

@@ -11,6 +11,20 @@ struct CudaCeilings {
 // Of the device `index`; measured once.  All zeros where that fails.
 const CudaCeilings& cuda_ceilings(int index);
 
+// Time on the calling thread's stream of a device, where the library's operations run, by events.
+class CudaTimer {
+ public:
+  explicit CudaTimer(int index);
+  CudaTimer(const CudaTimer&) = delete;
+  CudaTimer& operator=(const CudaTimer&) = delete;
+  ~CudaTimer();
+  void start();
+  double stop();  // seconds; waits for the device
+
+ private:
+  void *begin_ = nullptr, *end_ = nullptr;
+};
+
 // Overwrites more memory than the device's caches hold.
 void flush_cuda_cache(int index);
 

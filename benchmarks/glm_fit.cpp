@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "velbo/velbo.h"
@@ -40,8 +42,9 @@ void fit_logistic(benchmark::State& state) {
   const Fit precise = fit(model, {.tolerance = 1e-6, .scalar = Scalar::float64, .diagnostic_draws = 100});
   double off = 0, seconds_fit = 0, passes = 0;
   // A fast fit is timed a thousand times over: with few draws, which the timed part does not make.
-  const FitOptions options{.threads = static_cast<int>(state.range(2)),
-                           .diagnostic_draws = state.range(0) < 10000 ? 1000 : 0};
+  FitOptions options{.threads = static_cast<int>(state.range(2)),
+                     .diagnostic_draws = state.range(0) < 10000 ? 1000 : 0};
+  options.device = state.range(3) == 0 ? Device{} : Device{DeviceKind::cuda, 0};
   for (auto _ : state) {
     const Fit found = fit(model, options);
     if (found.summary.fit.status != Status::converged) {
@@ -61,14 +64,19 @@ void fit_logistic(benchmark::State& state) {
   state.counters["passes"] = passes;
 }
 
-BENCHMARK(fit_logistic)
-    ->ArgNames({"n", "d", "threads"})
-    ->Args({1000, 10, 1})
-    ->Args({100000, 50, 2})
-    ->Args({400000, 50, 1})
-    ->Args({400000, 50, 2})
-    ->Unit(benchmark::kMillisecond)
-    ->UseManualTime();
+// On the first CUDA device too, where there is one: both in one table.
+void sizes(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"n", "d", "threads", "cuda"})->Unit(benchmark::kMillisecond)->UseManualTime();
+  b->Args({1000, 10, 1, 0})->Args({100000, 50, 2, 0})->Args({400000, 50, 1, 0})->Args({400000, 50, 2, 0});
+  for (const DeviceInfo& device : devices()) {
+    if (!(device.device == Device{DeviceKind::cuda, 0}) || !device.usable) continue;
+    const auto threads = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+    b->Args({400000, 50, threads, 0})->Args({1000000, 100, threads, 0});
+    for (const auto& [n, d] : {std::pair{1000, 10}, {100000, 50}, {400000, 50}, {1000000, 100}})
+      b->Args({n, d, threads, 1});
+  }
+}
+BENCHMARK(fit_logistic)->Apply(sizes);
 
 }  // namespace
 }  // namespace velbo

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "backend/device_ops.h"
+#include "cuda_graph.cuh"
 #include "row_passes.cuh"
 
 namespace velbo::kernels {
@@ -56,6 +57,8 @@ inline void device_memory(int device, std::size_t& free, std::size_t& total) {
 }
 
 struct CudaDevice {
+  using Repetition = GraphedSteps;
+
   // Memory that is freed stays with the pool: by default every synchronisation would give it back to the system, and every
   // operation get it anew.
   static void keep_memory(int device) {

@@ -1,34 +1,16 @@
 // device_ops.cuh - the tables of backend/device_ops.h, and the memory functions of backend/cuda_plugin.h.
 //
-// Runtime::open(device) makes the device current and says how to launch; Runtime::report(Failure) gives what the table's
-// functions return.  The plugin and the tests' emulator each have their own.
+// What Runtime is: reported.cuh and device_steps.cuh.  The plugin and the tests' emulator each have their own.
 #pragma once
 #include <cstdint>
 
 #include "backend/device_ops.h"
+#include "device_steps.cuh"
 #include "normals.cuh"
+#include "reported.cuh"
 #include "row_ops.cuh"
 
 namespace velbo::kernels {
-
-// run(launch), and what has to be said of it; the device may still be at work when it returns.
-template <class Runtime, class Run>
-int started(int device, const Run& run) {
-  try {
-    run(Runtime::open(device));
-    return 0;
-  } catch (const Failure& failure) {
-    return Runtime::report(failure);
-  }
-}
-// The device has finished when it returns.
-template <class Runtime, class Run>
-int reported(int device, const Run& run) {
-  return started<Runtime>(device, [&](const Launch& launch) {
-    run(launch);
-    check(cudaStreamSynchronize(launch.stream));
-  });
-}
 
 template <class Runtime>
 int allocate(int device, std::int64_t bytes, void** memory) {
@@ -106,6 +88,7 @@ constexpr internal::DeviceOps<T> device_ops{
           return reported<Runtime>(
               device, [&](const Launch& launch) { log_likelihood_gradient(launch, *rows, z, n_draws, out, gradient); });
         },
+    .steps = device_steps<T, Runtime>,
 };
 
 }  // namespace velbo::kernels

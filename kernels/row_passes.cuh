@@ -109,10 +109,22 @@ int tile_rows_for(const Launch& launch, std::int64_t n_rows, std::int64_t d) {
   return found;
 }
 
+// A fused pass over `arguments`, whole.
+template <class T, class Pass>
+void launch_fused(const Launch& launch, const FusedArguments<T>& arguments, int tile, std::int64_t blocks) {
+  static_assert(kListed<Pass, FusedPasses<T>>, "tests go through the list");
+  with_tile_rows(FusedTileRows{}, tile, [&]<int R>() {
+    const auto kernel = fused_rows<T, Pass, R>;
+    const std::size_t bytes = FusedLayout<T, Pass, R>::bytes(arguments.columns);
+    allow_shared_memory(kernel, bytes);
+    VELBO_LAUNCH(kernel, grid_of(launch, arguments.chunks, blocks), kThreads, bytes, launch.stream, arguments);
+    check(cudaGetLastError());
+  });
+}
+
 // A fused pass with a tile that tile_rows_for() found.  Of `arguments`, chunks, columns, sums and values are filled in.
 template <class T, class Pass>
 Totals run_fused(const Launch& launch, FusedArguments<T> arguments, bool with_sums) {
-  static_assert(kListed<Pass, FusedPasses<T>>, "tests go through the list");
   const Rows<T>& rows = arguments.source.rows;
   const std::int64_t d = rows.n_columns();
   const int tile = tile_rows_for<T, Pass>(launch, rows.n_rows, d);
@@ -123,13 +135,7 @@ Totals run_fused(const Launch& launch, FusedArguments<T> arguments, bool with_su
                      arguments.chunks = chunks;
                      arguments.sums = sums;
                      arguments.values = values;
-                     with_tile_rows(FusedTileRows{}, tile, [&]<int R>() {
-                       const auto kernel = fused_rows<T, Pass, R>;
-                       const std::size_t bytes = FusedLayout<T, Pass, R>::bytes(arguments.columns);
-                       allow_shared_memory(kernel, bytes);
-                       VELBO_LAUNCH(kernel, grid_of(launch, chunks, blocks), kThreads, bytes, launch.stream, arguments);
-                       check(cudaGetLastError());
-                     });
+                     launch_fused<T, Pass>(launch, arguments, tile, blocks);
                    });
 }
 
@@ -146,37 +152,54 @@ Buffer<T> packed_matrix(std::int64_t d, std::int64_t n_columns, std::int64_t& st
 }
 
 template <class T, class Finish>
-Totals run_project(const Launch& launch, ProjectArguments<T> arguments, std::int64_t n_values) {
+void launch_project(const Launch& launch, const ProjectArguments<T>& arguments) {
   static_assert(kListed<Finish, ProjectFinishes<T>>, "tests go through the list");
+  const auto kernel = project_rows<T, Finish>;
+  constexpr std::size_t bytes = ProjectLayout<T, Finish>::kBytes;
+  allow_shared_memory(kernel, bytes);
+  VELBO_LAUNCH(kernel, grid_of(launch, arguments.chunks), kThreads, bytes, launch.stream, arguments);
+  check(cudaGetLastError());
+}
+
+template <class T, class Finish>
+Totals run_project(const Launch& launch, ProjectArguments<T> arguments, std::int64_t n_values) {
   return add_up<T>(launch, arguments.source.rows.n_rows, kTileRows, 0, n_values,
                    [&](const Chunks& chunks, T*, double* values) {
                      arguments.chunks = chunks;
                      arguments.values = values;
-                     const auto kernel = project_rows<T, Finish>;
-                     constexpr std::size_t bytes = ProjectLayout<T, Finish>::kBytes;
-                     allow_shared_memory(kernel, bytes);
-                     VELBO_LAUNCH(kernel, grid_of(launch, chunks), kThreads, bytes, launch.stream, arguments);
-                     check(cudaGetLastError());
+                     launch_project<T, Finish>(launch, arguments);
                    });
+}
+
+// Tiles of A' diag(c) X, or of the lower triangle of X' diag(c) X.
+template <class T>
+std::int64_t outer_tiles(const OuterArguments<T>& arguments) {
+  const std::int64_t across = (arguments.source.rows.n_columns() + kOuterTile - 1) / kOuterTile;
+  return arguments.left == nullptr ? across * (across + 1) / 2
+                                   : (arguments.n_left + kOuterTile - 1) / kOuterTile * across;
+}
+
+template <class T>
+void launch_outer(const Launch& launch, const OuterArguments<T>& arguments) {
+  const auto kernel = outer_products<T>;
+  constexpr std::size_t bytes = OuterLayout<T>::kBytes;
+  allow_shared_memory(kernel, bytes);
+  VELBO_LAUNCH(kernel, grid_of(launch, arguments.chunks, outer_tiles(arguments)), kThreads, bytes, launch.stream,
+               arguments);
+  check(cudaGetLastError());
 }
 
 // A' diag(c) X [n_left, D] in double; without A the lower triangle of X' diag(c) X.
 template <class T>
 std::vector<double> run_outer(const Launch& launch, OuterArguments<T> arguments) {
   const Rows<T>& rows = arguments.source.rows;
-  const std::int64_t d = rows.n_columns(), across = (d + kOuterTile - 1) / kOuterTile;
+  const std::int64_t d = rows.n_columns();
   if (arguments.left == nullptr) arguments.n_left = d;
-  const std::int64_t tiles =
-      arguments.left == nullptr ? across * (across + 1) / 2 : (arguments.n_left + kOuterTile - 1) / kOuterTile * across;
   return add_up<T>(launch, rows.n_rows, kOuterRows, arguments.n_left * d, 0,
                    [&](const Chunks& chunks, T* sums, double*) {
                      arguments.chunks = chunks;
                      arguments.sums = sums;
-                     const auto kernel = outer_products<T>;
-                     constexpr std::size_t bytes = OuterLayout<T>::kBytes;
-                     allow_shared_memory(kernel, bytes);
-                     VELBO_LAUNCH(kernel, grid_of(launch, chunks, tiles), kThreads, bytes, launch.stream, arguments);
-                     check(cudaGetLastError());
+                     launch_outer(launch, arguments);
                    })
       .sums;
 }

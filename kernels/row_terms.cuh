@@ -30,18 +30,19 @@ struct DrawRule {
   std::int64_t n_draws;
   std::uint64_t key;
   std::uint32_t step;
+  const std::uint32_t* step_at = nullptr;  // device memory that has the step, where it is not null
 };
 
 template <class T>
 __device__ ExpectedTerm<T> expected_by_draws(RowLikelihood likelihood, const DrawRule& rule, std::int64_t stored, T m,
                                              T variance, const RowOutcome<T>& row) {
   const T sd = internal::sqrt_of(variance);
+  const std::uint32_t step = rule.step_at != nullptr ? *rule.step_at : rule.step;
   ExpectedTerm<T> sum{T(0), T(0), T(0)};
   for (std::int64_t group = 0; 4 * group < rule.n_draws; ++group) {
     float eps[4];
     internal::four_normals(
-        internal::words_at(rule.key, rule.step, static_cast<std::uint32_t>(group), static_cast<std::uint64_t>(stored)),
-        eps);
+        internal::words_at(rule.key, step, static_cast<std::uint32_t>(group), static_cast<std::uint64_t>(stored)), eps);
     for (int k = 0; k < 4; ++k) {
       if (4 * group + k >= rule.n_draws) break;
       const T e = static_cast<T>(eps[k]);

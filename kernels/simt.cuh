@@ -7,7 +7,7 @@
 //   - takes its dynamic shared memory by VELBO_SHARED_MEMORY and has no static __shared__ arrays: the emulator gives
 //     every block memory of exactly the size that was asked for, filled with NaN;
 //   - launches by VELBO_LAUNCH; a kernel with commas in its template arguments stands in parentheses;
-//   - copies asynchronously by the functions below, and holds no assembly of its own;
+//   - copies asynchronously and ends a graph's loop by the functions below, and holds no assembly of its own;
 //   - uses no CUB, cooperative groups, textures or anything else that tests/emulator/intrinsics.h and runtime.h lack.
 #pragma once
 
@@ -67,6 +67,15 @@ __device__ __forceinline__ void wait_copies() {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   asm volatile("cp.async.wait_group %0;\n" ::"n"(kPending) : "memory");
 #endif
+}
+
+// What the loop of a graph's WHILE node goes by; without a handle, as everywhere else, nothing does.
+struct GraphCondition {
+  cudaGraphConditionalHandle handle = 0;
+  bool used = false;
+};
+__device__ __forceinline__ void continue_while(const GraphCondition& condition, bool more) {
+  if (condition.used) cudaGraphSetConditional(condition.handle, more ? 1U : 0U);
 }
 
 }  // namespace velbo::simt

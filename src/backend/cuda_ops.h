@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "backend/device_ops.h"
 #include "backend/ops.h"
 
 namespace velbo::internal {
@@ -10,6 +11,11 @@ namespace velbo::internal {
 // plugin.  They throw Error(memory) with the bytes needed and free where device memory runs out, else Error(device).
 const Ops<float>& cuda_ops_float();
 const Ops<double>& cuda_ops_double();
+
+// The plugin's own table, and what turns what its functions return into these errors.
+template <class T>
+const DeviceOps<T>& cuda_device_ops();
+void require_cuda(int status);
 
 // Memory of the CUDA device `index`; blocks, and throws as the operations do.
 void* cuda_allocate(int index, std::int64_t bytes);

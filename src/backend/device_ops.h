@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 
+#include "backend/device_steps.h"
 #include "backend/rows.h"
 
 namespace velbo::internal {
@@ -21,6 +22,7 @@ struct DeviceOps {
   int (*curvature_product)(int device, const Rows<T>* rows, const T* c, const double* v, double* out);
   int (*log_likelihood_gradient)(int device, const Rows<T>* rows, const double* z, std::int64_t n_draws, double* out,
                                  double* gradient);
+  DeviceSteps<T> steps;
 };
 
 }  // namespace velbo::internal

@@ -1,5 +1,6 @@
 // data/batch_order.h - which rows make up each minibatch: a pure function of a key and the step.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -38,8 +39,12 @@ class BatchOrder {
   BatchOrder(std::int64_t n_rows, std::int64_t batch_size, Key key, std::optional<Streaming> streaming = {});
 
   [[nodiscard]] std::int64_t batches_per_epoch() const noexcept { return (n_rows_ + batch_size_ - 1) / batch_size_; }
+  [[nodiscard]] std::int64_t batch_size() const noexcept { return batch_size_; }
   [[nodiscard]] bool is_streaming() const noexcept { return streaming_.has_value(); }
 
+  [[nodiscard]] std::int64_t rows_of_batch(std::int64_t step) const noexcept {
+    return std::min(batch_size_, n_rows_ - step % batches_per_epoch() * batch_size_);
+  }
   // The rows of batch `step` >= 0, ascending; until the next call.
   std::span<const std::int64_t> batch(std::int64_t step);
 

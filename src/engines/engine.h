@@ -34,6 +34,8 @@ class Engine {
 
   // n_steps steps; fewer when it diverges.
   virtual void advance(std::int64_t n_steps) = 0;
+  // How many steps it had best be asked for at once: on devices that make them without the host, more than one.
+  [[nodiscard]] virtual std::int64_t steps_at_once() const { return 1; }
   // The exact ELBO of point(), which may step back to the last verified point where the last step made it worse (the
   // report then says so by its error_sd).
   [[nodiscard]] virtual double evaluate() = 0;

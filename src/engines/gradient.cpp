@@ -22,6 +22,7 @@ constexpr std::int64_t kLeastSteps = 20;      // of any other round
 constexpr double kRoundGrowth = 1.5;          // where noise averages out slowly, checks become rare
 constexpr double kLongestFactorStep = 0.7;    // e^0.5 for an sd
 constexpr std::int64_t kRejectedInARow = 20;  // steps or rounds, before the fit is called diverged
+constexpr const char* kNotFinite = "gradients are not finite, however short the steps";
 constexpr double kAgreementDouble = 1e-9, kAgreementFloat = 1e-3;
 
 // The factor of the inverse of the model's curvature, by which means are whitened; sds where there is no dense one.
@@ -45,7 +46,7 @@ double square(double x) { return x * x; }
 
 GradientEngine::GradientEngine(const GlmData& data, std::unique_ptr<ExpectedLogJointOracle> oracle,
                                std::unique_ptr<ElboEstimator> estimator, std::optional<BatchOrder> order,
-                               const GradientSettings& settings, GaussianPoint point)
+                               const GradientSettings& settings, GaussianPoint point, const MakeStepRunner& make_runner)
     : data_(data),
       oracle_(std::move(oracle)),
       estimator_(std::move(estimator)),
@@ -73,6 +74,19 @@ GradientEngine::GradientEngine(const GlmData& data, std::unique_ptr<ExpectedLogJ
                            [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; });
   report_.on_all_data = true;
   report_.stage = order_ ? fmt::format("batches of {} rows", options_.batch_size) : "all rows";
+  if (make_runner)
+    runner_ = make_runner(order_ ? &*order_ : nullptr, {.estimator = options_.estimator,
+                                                        .n_draws = options_.draws,
+                                                        .draw_kind = options_.draw_kind,
+                                                        .entropy = options_.entropy,
+                                                        .adam = adam,
+                                                        .momentum = options_.momentum,
+                                                        .clip = options_.clip,
+                                                        .decay = decay_,
+                                                        .warm_up_steps = options_.warm_up_steps,
+                                                        .anchored = anchored_,
+                                                        .longest_factor_step = kLongestFactorStep,
+                                                        .most_rejected = kRejectedInARow});
 }
 
 void GradientEngine::count_rows() { report_.rows_read = oracle_->rows_read() + estimator_->rows_read(); }
@@ -83,16 +97,22 @@ void GradientEngine::diverge(const std::string& why) {
 }
 
 void GradientEngine::advance(std::int64_t n_steps) {
-  for (std::int64_t i = 0; i < n_steps && !report_.diverged; ++i) {
+  for (std::int64_t i = 0; i < n_steps && !report_.diverged;) {
     if (!expected_) {
       if (some_flat_) start_sd_ = point_.sd();
       check(point_);
       if (report_.diverged || report_.error_sd <= tolerance_) return;
       if (options_.check_batches) require_batches_to_agree();
     }
-    step();
+    i += runner_ ? run_steps(n_steps - i) : step();
     if (steps_in_round_ >= round_length_ && !report_.diverged) check(reached());
   }
+}
+
+std::int64_t GradientEngine::steps_at_once() const {
+  constexpr std::int64_t most =
+      1024;  // of a few milliseconds in all: limits and cancellations are looked at between runs
+  return runner_ && expected_ ? std::min(most, round_length_ - steps_in_round_) : 1;
 }
 
 GaussianPoint GradientEngine::reached() const {
@@ -121,7 +141,43 @@ Eigen::VectorXd GradientEngine::rates() const {
   return out;
 }
 
-void GradientEngine::step() {
+std::int64_t GradientEngine::run_steps(std::int64_t n) {
+  Optimizer::State moments = optimizer_.state();
+  Eigen::VectorXd average = average_.value();
+  for (Eigen::VectorXd* const v : {&moments.first, &moments.second, &average})
+    if (v->size() != w_.size()) v->setZero(w_.size());
+  StepVariables v{.w = w_.data(),
+                  .first = moments.first.data(),
+                  .second = moments.second.data(),
+                  .average = average.data(),
+                  .step = report_.steps,
+                  .optimizer_steps = moments.steps,
+                  .averaged = average_.count(),
+                  .rejected = report_.rejected_steps,
+                  .rejected_in_a_row = rejected_in_a_row_,
+                  .damping = damping_,
+                  .usual_length = clip_.usual()};
+  runner_->run(std::min(n, round_length_ - steps_in_round_), v);
+  const std::int64_t made = v.step - report_.steps, passes = anchored_ ? 2 : 1;
+  std::int64_t rows = 0;
+  for (std::int64_t i = 0; i < made; ++i) rows += order_ ? order_->rows_of_batch(report_.steps + i) : data_.n_rows;
+  estimator_->set_rows_read(estimator_->rows_read() + passes * rows);
+  report_.evaluations += passes * made;
+  report_.steps = v.step;
+  steps_in_round_ += made;
+  count_rows();
+  moments.steps = v.optimizer_steps;
+  optimizer_.set_state(std::move(moments));
+  average_.set(std::move(average), v.averaged);
+  report_.rejected_steps = v.rejected;
+  rejected_in_a_row_ = v.rejected_in_a_row;
+  damping_ = v.damping;
+  clip_.set_usual(v.usual_length);
+  if (v.diverged) diverge(kNotFinite);
+  return made;
+}
+
+std::int64_t GradientEngine::step() {
   const std::span<const std::int64_t> batch = next_batch();
   Eigen::VectorXd gradient = gradient_at(w_, batch);
   ++report_.evaluations;
@@ -141,8 +197,8 @@ void GradientEngine::step() {
   if (!gradient.allFinite()) {
     ++report_.rejected_steps;
     damping_ *= 0.5;
-    if (++rejected_in_a_row_ >= kRejectedInARow) diverge("gradients are not finite, however short the steps");
-    return;
+    if (++rejected_in_a_row_ >= kRejectedInARow) diverge(kNotFinite);
+    return 1;
   }
   rejected_in_a_row_ = 0;
   clip_.apply(gradient);
@@ -152,6 +208,7 @@ void GradientEngine::step() {
   if (longest > kLongestFactorStep) factor_change *= kLongestFactorStep / longest;
   w_ += change;
   average_.add(w_);
+  return 1;
 }
 
 void GradientEngine::check(const GaussianPoint& candidate) {
@@ -208,6 +265,7 @@ void GradientEngine::begin_round(const ExpectedLogJoint& expected, const Gaussia
   if (options_.optimizer == OptimizerKind::adam && options_.learning_rate == 0)
     adam_rate_ = std::clamp(kAdamShare * full.cwiseAbs().maxCoeff(), kAdamLeast, kAdamMost);
   if (anchored_) anchor_ = std::move(full);
+  tell_runner();
   optimizer_.restart();
   average_.restart();
   steps_in_round_ = 0;
@@ -221,6 +279,10 @@ void GradientEngine::begin_round(const ExpectedLogJoint& expected, const Gaussia
     const double longer = static_cast<double>(epoch) * std::pow(kRoundGrowth, static_cast<double>(round_ - 1));
     round_length_ = static_cast<std::int64_t>(std::min(longer, 1e9));
   }
+}
+
+void GradientEngine::tell_runner() {
+  if (runner_) runner_->begin_round(whitening_, anchor_, adam_rate_ * mean_rate_, adam_rate_ * factor_rate_);
 }
 
 double GradientEngine::evaluate() {
@@ -306,6 +368,7 @@ void GradientEngine::load(const EngineState& state) {
   steps_in_round_ = state.whole("steps_in_round");
   damping_ = state.number("damping");
   rejected_in_a_row_ = state.whole("rejected_in_a_row");
+  tell_runner();
 }
 
 }  // namespace velbo::internal

@@ -12,11 +12,13 @@
 // 0.02 to 2.  It decays as (1 + t/10)^-0.6 where noise remains at the optimum (Robbins and Monro 1951), and is constant
 // otherwise.  A round that lowers the ELBO is undone, and the learning rate halved.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "data/batch_order.h"
 #include "engines/engine.h"
+#include "engines/step_runner.h"
 #include "engines/whitening.h"
 #include "models/glm_data.h"
 #include "objectives/elbo_gradient.h"
@@ -30,14 +32,20 @@ struct GradientSettings {
   bool float_rows = true;   // per-row arithmetic, whose rounding a check of batches has to allow for
 };
 
+// A device for these steps over batches of this order (null: all rows), or null.
+using MakeStepRunner =
+    std::function<std::unique_ptr<StepRunner>(const BatchOrder* order, const StepSettings& settings)>;
+
 class GradientEngine final : public Engine {
  public:
-  // point: where to start.  order: of minibatches; nothing where steps look at all rows.
+  // point: where to start.  order: of minibatches; nothing where steps look at all rows.  make_runner: may give null,
+  // and may be missing, where the steps are made here.
   GradientEngine(const GlmData& data, std::unique_ptr<ExpectedLogJointOracle> oracle,
                  std::unique_ptr<ElboEstimator> estimator, std::optional<BatchOrder> order,
-                 const GradientSettings& settings, GaussianPoint point);
+                 const GradientSettings& settings, GaussianPoint point, const MakeStepRunner& make_runner = {});
 
   void advance(std::int64_t n_steps) override;
+  [[nodiscard]] std::int64_t steps_at_once() const override;
   [[nodiscard]] double evaluate() override;
   [[nodiscard]] const EngineReport& report() const override { return report_; }
   [[nodiscard]] const GaussianPoint& point() const override { return point_; }
@@ -47,7 +55,10 @@ class GradientEngine final : public Engine {
   void load(const EngineState& state) override;
 
  private:
-  void step();
+  std::int64_t step();  // 1
+  // As many steps of this round as the device may make at once, n at most; how many it has made.
+  std::int64_t run_steps(std::int64_t n);
+  void tell_runner();
   // What the steps of this round have come to.
   [[nodiscard]] GaussianPoint reached() const;
   // The exact pass at `candidate`, and the next round around it, or around point() where this one is undone.
@@ -65,6 +76,7 @@ class GradientEngine final : public Engine {
   std::unique_ptr<ExpectedLogJointOracle> oracle_;
   std::unique_ptr<ElboEstimator> estimator_;
   std::optional<BatchOrder> order_;
+  std::unique_ptr<StepRunner> runner_;
   GradientOptions options_;
   double tolerance_;
   bool float_rows_, exact_, anchored_, some_flat_ = false;

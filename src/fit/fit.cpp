@@ -88,7 +88,9 @@ Outcome run(Engine& engine, const FitOptions& options, std::int64_t max_steps, C
   const auto seems_converged = [&] { return report.on_all_data && report.error_sd <= options.tolerance; };
   const bool resumed = report.steps > 0;
   for (bool step = !resumed;; step = true) {  // a resumed fit may have been over
-    if (step) engine.advance(1);
+    if (step)
+      engine.advance(
+          std::clamp<std::int64_t>(engine.steps_at_once(), 1, std::max<std::int64_t>(1, max_steps - report.steps)));
     bool converged = seems_converged() && !report.diverged;
     if (converged) {
       evaluate();

@@ -78,7 +78,10 @@ std::unique_ptr<Engine> make(const GlmData& data, const Context& context, const 
   return std::make_unique<GradientEngine>(
       data, std::move(oracle), std::move(estimator), std::move(order),
       GradientSettings{.options = g, .tolerance = options.tolerance, .float_rows = sizeof(T) == sizeof(float)},
-      std::move(*point));
+      std::move(*point), [&](const BatchOrder* batches, StepSettings settings) {
+        settings.noise_key = fold_in(key, 3).value;
+        return make_step_runner<T>(data, context, choices.family, batches, settings);
+      });
 }
 
 }  // namespace

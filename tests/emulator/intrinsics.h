@@ -40,6 +40,10 @@ void wait_copies() {
   finish_copies(kPending);
 }
 
+// Graphs are not emulated: a loop is its launches, one after another.
+struct GraphCondition {};
+inline void continue_while(const GraphCondition&, bool) {}
+
 }  // namespace velbo::simt
 
 // NOLINTBEGIN(readability-identifier-naming,bugprone-reserved-identifier): CUDA's names

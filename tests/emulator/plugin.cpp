@@ -18,6 +18,8 @@ namespace {
 thread_local std::string last_reason_text;
 
 struct Emulator {
+  using Repetition = velbo::kernels::LaunchedSteps;
+
   static velbo::kernels::Launch open(int) { return {}; }
   static int report(const velbo::kernels::Failure& failure) {
     last_reason_text = cudaGetErrorString(failure.error);

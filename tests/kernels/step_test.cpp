@@ -1,181 +1,121 @@
-// What a step on the device is made of besides the rows: Sobol normals with the CPU's bits, draws and pullback of the families,
-// the optimizer; each under every schedule.
+// Runs of gradient steps under every schedule.  That they are the host's steps is shown by tests/engines/device_steps_test.cpp.
+#include "step_program.cuh"
+
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <limits>
 #include <vector>
 
-#include "emulator/device_array.h"
+#include "device_steps.cuh"
 #include "emulator/every_schedule.h"
-#include "gaussian_family.cuh"
 #include "math/sobol.h"
-#include "optimizer.cuh"
-#include "optimizers/optimizer.h"
-#include "sobol.cuh"
-#include "velbo/random.h"
+#include "row_case.h"
 
-namespace velbo {
+namespace velbo::kernels {
 namespace {
 
-using simt::DeviceArray;
+struct StepCase {
+  const char* name;
+  FamilyKind family;
+  Estimator estimator;
+  std::int64_t batch, n_draws;
+  bool adam, anchored, stick, sobol;
+  std::int64_t d = 37;  // a warp's lanes, and some
+};
 
-std::vector<double> normals(std::size_t n, std::uint64_t seed) {
-  std::vector<double> out(n);
-  standard_normals(make_key(seed, Purpose::test), 0, 0, 0, std::span<double>(out));
-  return out;
-}
+// What a few steps leave, of 75 rows in batches of which the last is short, where the batch is not all rows.
+template <class T>
+std::vector<double> steps(const StepCase& c) {
+  const RowCase<T> rows({.name = "",
+                         .d = c.d,
+                         .copying = Copying::vectors,
+                         .intercept = true,
+                         .likelihood = internal::RowLikelihood::bernoulli},
+                        75);
+  const std::int64_t d = c.d, k = c.family == FamilyKind::full_rank ? d : 1;
+  const std::int64_t p = d + (k == 1 ? d : d * (d + 1) / 2);
+  Noise noise(9);
+  internal::StepModel<T> model;
+  model.rows = rows.source().rows;
+  model.batch_size = c.batch;
+  model.batch_key = 11;
+  model.n_latents = model.n_lines = d;
+  std::vector<std::int64_t> line;
+  for (std::int64_t j = 0; j < d; ++j) line.push_back((j + 1) % d);
+  model.line = line.data();
+  const std::vector<internal::StepPrior> priors(static_cast<std::size_t>(d), {Prior::student_t(3, 0, 1), 0.1, false});
+  model.priors = priors.data();
+  const std::vector<std::uint32_t> directions = internal::sobol_directions(d);
+  model.directions = directions.data();
+  model.n_directions = static_cast<std::int64_t>(directions.size());
+  internal::StepSettings settings;
+  settings.family = c.family;
+  settings.estimator = c.estimator;
+  settings.n_draws = c.n_draws;
+  settings.draw_kind = c.sobol ? DrawKind::sobol : DrawKind::iid;
+  settings.entropy = c.stick ? EntropyGradient::sticking_the_landing : EntropyGradient::closed_form;
+  settings.adam = c.adam;
+  settings.momentum = c.adam ? 0 : 0.5;
+  settings.clip = 2;
+  settings.anchored = c.anchored;
+  settings.longest_factor_step = 0.1;
+  settings.most_rejected = 20;
+  StepProgram<T> program(Launch{}, model, settings);
 
-TEST(SobolKernel, SameBitsAsTheCpu) {
-  const Key key = make_key(3, Purpose::test);
-  for (const std::int64_t dimension : {1, 3, 32, 33, 1000, 1024, 1027})
-    for (const std::int64_t points : {0, 1, 8, 33}) {
-      SCOPED_TRACE(testing::Message() << points << " points in " << dimension);
-      std::vector<double> expected(static_cast<std::size_t>(points * dimension));
-      internal::SobolNormals(dimension).fill(key, 9, points, expected);
-      const DeviceArray<std::uint32_t> directions(
-          internal::sobol_directions(std::min(dimension, internal::kSobolDimensions)));
-      const auto found = simt::same_under_every_schedule([&] {
-        const DeviceArray<double> out(expected.size());
-        EXPECT_EQ(kernels::sobol_normals(key.value, 9, points, dimension, directions.data(), out.data(), nullptr),
-                  cudaSuccess);
-        return out.on_host();
-      });
-      EXPECT_TRUE(simt::same_bits(found, expected));
+  const std::vector<double> mean = noise.numbers<double>(d, 0.3), anchor = noise.numbers<double>(p, 0.1);
+  std::vector<double> factor = noise.numbers<double>(d * k, 0.1);
+  for (std::int64_t i = 0; i < d; ++i)
+    for (std::int64_t j = 0; j < k; ++j) {
+      double& f = factor[static_cast<std::size_t>(i * k + j)];
+      f = k == 1 || i == j ? 0.2 + f : j < i ? f : 0;
     }
+  program.begin_round({.mean = mean.data(),
+                       .mean_factor = factor.data(),
+                       .mean_factor_is_diagonal = k == 1,
+                       .factor = factor.data(),
+                       .anchor = anchor.data(),
+                       .mean_rate = 0.02,
+                       .factor_rate = 0.01});
+  std::vector<double> all(static_cast<std::size_t>(4 * p) + 8, 0.0);
+  internal::StepVariables v{.w = all.data(),
+                            .first = all.data() + p,
+                            .second = all.data() + 2 * p,
+                            .average = all.data() + 3 * p,
+                            .elbo = all.data() + 4 * p,
+                            .elbo_size = 7};
+  LaunchedSteps repetition;
+  const std::int64_t n_steps = d > 100 ? 2 : 5;
+  program.run(n_steps, v, [&](std::int64_t n_rows, std::int64_t n, const auto& enqueue) {
+    repetition.repeat(program.launch(), internal::StepRepetition::launches, n_rows, n, enqueue);
+  });
+  EXPECT_EQ(v.step, n_steps);
+  EXPECT_EQ(v.rejected, 0);
+  all.back() = v.usual_length;
+  return all;
 }
 
-struct FamilyCase {
-  FamilyKind kind;
-  std::int64_t dimension, rank;
-};
+class Steps : public testing::TestWithParam<StepCase> {};
 
-class FamilyKernels : public testing::TestWithParam<FamilyCase> {
- protected:
-  const GaussianFamily family_{GetParam().kind, GetParam().dimension, GetParam().rank};
-  const kernels::FamilyShape shape_{GetParam().kind, GetParam().dimension, GetParam().rank};
-  const std::int64_t n_draws_ = 5;
-  const std::vector<double> lambda_ = scaled(normals(static_cast<std::size_t>(family_.n_params()), 4), 0.3);
-  const std::vector<double> eps_ = normals(static_cast<std::size_t>(n_draws_ * family_.n_noise()), 5);
-  const std::vector<double> grad_z_ = normals(static_cast<std::size_t>(n_draws_ * family_.dimension()), 6);
-
-  static std::vector<double> scaled(std::vector<double> x, double by) {
-    for (double& v : x) v *= by;
-    return x;
+TEST_P(Steps, SameBitsUnderEverySchedule) {
+  for (const bool in_double : {false, true}) {
+    if (in_double && GetParam().d > 100) continue;  // these kernels are the same
+    const std::vector<double> all = simt::same_under_every_schedule(
+        [&] { return in_double ? steps<double>(GetParam()) : steps<float>(GetParam()); });
+    for (const double value : all) ASSERT_TRUE(std::isfinite(value));
+    EXPECT_GT(all.back(), 0);
   }
-  template <class T>
-  static std::vector<T> as(const std::vector<double>& x) {
-    return {x.begin(), x.end()};
-  }
-  template <class T>
-  static void expect_near(const std::vector<T>& found, const std::vector<double>& expected, double tolerance) {
-    ASSERT_EQ(found.size(), expected.size());
-    for (std::size_t i = 0; i < found.size(); ++i)
-      ASSERT_NEAR(static_cast<double>(found[i]), expected[i], tolerance * (1 + std::abs(expected[i]))) << i;
-  }
-
-  template <class T>
-  void check(double tolerance) {
-    EXPECT_EQ(shape_.n_params(), family_.n_params());
-    const DeviceArray<T> lambda(as<T>(lambda_)), eps(as<T>(eps_)), grad_z(as<T>(grad_z_));
-    std::vector<double> z(grad_z_.size());
-    family_.sample(lambda_, eps_, z);
-    expect_near(simt::same_under_every_schedule([&] {
-                  const DeviceArray<T> out(z.size());
-                  kernels::sample(shape_, lambda.data(), eps.data(), n_draws_, out.data(), nullptr);
-                  return out.on_host();
-                }),
-                z, tolerance);
-
-    // The low-rank family's entropy is left to the host.
-    const double weight = GetParam().kind == FamilyKind::low_rank ? 0 : 0.7;
-    std::vector<double> gradient(lambda_.size(), 0.0);
-    family_.pullback(lambda_, eps_, grad_z_, weight, gradient);
-    expect_near(simt::same_under_every_schedule([&] {
-                  const DeviceArray<T> out(gradient.size());
-                  kernels::pull_back(shape_, lambda.data(), eps.data(), grad_z.data(), n_draws_, static_cast<T>(weight),
-                                     out.data(), nullptr);
-                  return out.on_host();
-                }),
-                gradient, tolerance);
-  }
-};
-
-TEST_P(FamilyKernels, DrawsAndPullbackAreTheFamilysInDouble) { check<double>(1e-12); }
-TEST_P(FamilyKernels, DrawsAndPullbackAreTheFamilysInFloat) { check<float>(2e-5); }
+}
 
 INSTANTIATE_TEST_SUITE_P(
-    Families, FamilyKernels,
-    testing::Values(FamilyCase{FamilyKind::mean_field, 1, 0}, FamilyCase{FamilyKind::mean_field, 300, 0},
-                    FamilyCase{FamilyKind::full_rank, 1, 0}, FamilyCase{FamilyKind::full_rank, 33, 0},
-                    FamilyCase{FamilyKind::low_rank, 31, 3}, FamilyCase{FamilyKind::low_rank, 2, 2}));
-
-// Where packed triangles are large, rows are still found exactly.
-TEST(FamilyKernel, RowsOfPackedTriangles) {
-  for (const std::int64_t i : {0L, 1L, 2L, 1000L, 94906265L, 94906266L})
-    for (const std::int64_t j : {std::int64_t{0}, i / 2, i}) EXPECT_EQ(kernels::packed_row(i * (i + 1) / 2 + j), i);
-}
-
-// Gradients of 20 steps, of which two are not finite, through the kernels.
-template <class T>
-struct Steps {
-  std::vector<T> parameters;
-  kernels::OptimizerState state;
-};
-template <class T>
-Steps<T> run(const kernels::OptimizerSettings& settings, std::size_t n,
-             const std::vector<std::vector<double>>& gradients) {
-  const DeviceArray<T> parameters(std::vector<T>(n, T(0.5))), first(std::vector<T>(n, T(0))),
-      second(std::vector<T>(n, T(0)));
-  const DeviceArray<kernels::OptimizerState> state(std::vector<kernels::OptimizerState>(1));
-  for (const auto& g : gradients) {
-    const DeviceArray<T> gradient(std::vector<T>(g.begin(), g.end()));
-    kernels::optimizer_step(settings, gradient.data(), static_cast<std::int64_t>(n), state.data(), first.data(),
-                            second.data(), parameters.data(), nullptr);
-  }
-  return {parameters.on_host(), state.on_host()[0]};
-}
-
-TEST(OptimizerKernel, IsTheOptimizerAndRefusesWhatIsNotFinite) {
-  constexpr std::size_t n = 700;
-  std::vector<std::vector<double>> gradients;
-  for (std::uint64_t k = 0; k < 20; ++k) gradients.push_back(normals(n, 100 + k));
-  gradients[3][699] = std::numeric_limits<double>::quiet_NaN();
-  gradients[4][0] = std::numeric_limits<double>::infinity();
-  for (const bool adam : {false, true}) {
-    const kernels::OptimizerSettings settings{
-        .adam = adam, .momentum = 0.9, .learning_rate = 0.05, .warm_up_steps = 5, .decay = 0.5};
-    Eigen::VectorXd expected = Eigen::VectorXd::Constant(n, 0.5);
-    internal::Optimizer optimizer(adam ? OptimizerKind::adam : OptimizerKind::sgd, 0.9);
-    std::int64_t t = 0;
-    for (std::size_t k = 0; k < gradients.size(); ++k) {
-      if (k == 3 || k == 4) continue;
-      const double rate = 0.05 * internal::schedule(t++, 5, 0.5);
-      expected += optimizer.step(Eigen::VectorXd::Map(gradients[k].data(), n), Eigen::VectorXd::Constant(n, rate));
-    }
-    kernels::OptimizerState state;
-    const auto found = simt::same_under_every_schedule([&] {
-      Steps<double> result = run<double>(settings, n, gradients);
-      state = result.state;
-      return result.parameters;
-    });
-    for (std::size_t i = 0; i < n; ++i) ASSERT_NEAR(found[i], expected[static_cast<Eigen::Index>(i)], 1e-12);
-    EXPECT_EQ(state.step, 18);
-    EXPECT_EQ(state.rejected, 2);
-    EXPECT_EQ(state.rejected_in_row, 0);
-    EXPECT_EQ(state.diverged, 0);
-  }
-}
-
-TEST(OptimizerKernel, DivergesForGood) {
-  const kernels::OptimizerSettings settings{.learning_rate = 1, .most_rejected = 3};
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  const Steps<float> result = run<float>(settings, 1, {{1}, {nan}, {nan}, {nan}, {1}});
-  EXPECT_EQ(result.parameters[0], 1.5F);  // the first step only
-  EXPECT_EQ(result.state.step, 1);
-  EXPECT_EQ(result.state.rejected, 3);
-  EXPECT_EQ(result.state.diverged, 1);
-}
+    Cases, Steps,
+    testing::Values(
+        StepCase{"draws_full_rank", FamilyKind::full_rank, Estimator::weights, 32, 9, false, true, true, false},
+        StepCase{"draws_mean_field", FamilyKind::mean_field, Estimator::weights, 75, 3, true, false, true, true},
+        StepCase{"local_mean_field", FamilyKind::mean_field, Estimator::local, 32, 5, false, true, false, false},
+        StepCase{"quadrature_full_rank", FamilyKind::full_rank, Estimator::quadrature, 40, 0, true, false, false,
+                 false},
+        // More columns than a block has threads.
+        StepCase{"wide_mean_field", FamilyKind::mean_field, Estimator::weights, 40, 1, true, false, false, false, 259}),
+    [](const auto& c) { return std::string(c.param.name); });
 
 }  // namespace
-}  // namespace velbo
+}  // namespace velbo::kernels
