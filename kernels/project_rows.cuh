@@ -17,8 +17,8 @@ constexpr int kTileRows = 64;
 constexpr int kTileColumns = 64;
 constexpr int kPanelColumns = 32;
 
-// W [D, columns] as the kernel reads it: rows padded with zeros to `stride`, a multiple of kTileColumns.  Columns
-// 64 b ... 64 b + 63 are zero above row 64 b - lead, for b > 0, where `triangular`; they are skipped there.
+// W [D, columns] as the kernel reads it: rows padded with zeros to `stride`, a multiple of kTileColumns.  Where
+// lead >= 0, column k is zero above row k - lead; such rows of a block of columns are skipped.
 template <class T>
 struct ProjectArguments {
   RowSource<T> source;
@@ -26,7 +26,7 @@ struct ProjectArguments {
   const T* w = nullptr;
   std::int64_t stride = 0;
   std::int64_t n_columns = 0;
-  bool triangular = false;
+  std::int64_t lead = -1;
   const T* sd = nullptr;  // [D] adds (sd_d x_nd)^2 to a row's scale; nullptr: zeros
   DrawRule rule{};
   const T* c = nullptr;         // product: [n_rows] curvatures; nullptr: ones
@@ -206,8 +206,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) project_rows(const
     const std::int64_t end = a.chunks.end(now.chunk);
     finish.begin_tile();
     for (std::int64_t first_column = 0; first_column < a.n_columns; first_column += kTileColumns) {
-      // The column of means in front shifts the factor's triangle by one.
-      const std::int64_t zeros = a.triangular && first_column > 0 ? first_column - 1 : 0;
+      const std::int64_t zeros = a.lead >= 0 && first_column > a.lead ? first_column - a.lead : 0;
       const std::int64_t begin = zeros / kPanelColumns * kPanelColumns;
       const auto fetch = [&](std::int64_t k, int stage) {
         if (k < d) {

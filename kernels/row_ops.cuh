@@ -62,13 +62,17 @@ bool is_wide_sparse(const Launch& launch, const Rows<T>& rows) {
   return rows.row_start != nullptr && tile_rows_for<T, DrawsPass<T, 8>>(launch, rows.n_rows, rows.n_columns()) == 0;
 }
 
-template <class T>
-bool is_lower_triangular(const PredictorScale& scale, std::int64_t d) {
-  if (scale.rank != d) return false;
+// ProjectArguments::lead of [mean, factor].  A lower triangle of the latents has 1; where rows are centred or an intercept's
+// column was moved behind the others, its rows have moved up, and it has 2.
+inline std::int64_t lead_of(const PredictorScale& scale, std::int64_t d) {
+  std::int64_t lead = 1;
   for (std::int64_t i = 0; i < d; ++i)
-    for (std::int64_t k = i + 1; k < d; ++k)
-      if (scale.factor[i * d + k] != 0) return false;
-  return true;
+    for (std::int64_t k = scale.rank - 1; k >= i + lead; --k)
+      if (scale.factor[i * scale.rank + k] != 0) {
+        lead = k - i + 1;
+        break;
+      }
+  return lead;
 }
 
 // The general form: predictors by a product with [mean, factor], then what is asked for from each row's rho and c.
@@ -88,7 +92,7 @@ void expected_by_projection(const Launch& launch, const RowSource<T>& source, co
   arguments.source = source;
   arguments.w = w.get();
   arguments.n_columns = rank + 1;
-  arguments.triangular = rank > 0 && is_lower_triangular<T>(scale, d);
+  if (rank > 0) arguments.lead = lead_of(scale, d);
   arguments.sd = sd.get();
   arguments.rule = rule;
   arguments.projections = projections.get();

@@ -292,6 +292,7 @@ class StepProgram {
     project.w = a_.coefficients;
     project.stride = a_.packed_stride;
     project.n_columns = a_.n_latents + 1;
+    project.lead = 2;  // lead_of()
     project.rule = rule();
     project.rho = rho_;
     project.curvature_rows = c_;

@@ -12,7 +12,7 @@ namespace {
 
 struct Matrix {
   std::int64_t n_columns;
-  bool triangular = false;
+  std::int64_t lead = -1;
   bool sd = false;
   bool bare = false;  // nothing that may be missing is there
 };
@@ -79,7 +79,7 @@ void expect_plain_products(const Storage& storage, const Matrix& matrix) {
   Noise noise(78);
   std::vector<T> w = noise.numbers<T>(d * n_columns, scale);
   for (std::int64_t i = 0; i < d; ++i)
-    for (std::int64_t k = i + 2; matrix.triangular && k < n_columns; ++k)
+    for (std::int64_t k = i + matrix.lead + 1; matrix.lead >= 0 && k < n_columns; ++k)
       w[static_cast<std::size_t>(i * n_columns + k)] = 0;
   const std::vector<T> sd = noise.numbers<T>(matrix.sd ? d : 0, scale),
                        c = noise.numbers<T>(matrix.bare ? 0 : rows.n_rows());
@@ -112,7 +112,7 @@ void expect_plain_products(const Storage& storage, const Matrix& matrix) {
     arguments.source = rows.source();
     arguments.w = packed.get();
     arguments.n_columns = n_columns;
-    arguments.triangular = matrix.triangular;
+    arguments.lead = matrix.lead;
     arguments.sd = sd_there.data();
     arguments.rule = rule_of(storage);
     arguments.c = c_there.data();
@@ -178,8 +178,10 @@ TYPED_TEST_SUITE(ProjectTriangle, Scalars);
 
 // A mean and a triangular factor: what is zero is skipped, and nothing else.
 TYPED_TEST(ProjectTriangle, PlainProducts) {
-  const Matrix matrix{.n_columns = 131, .triangular = true, .sd = true};
-  expect_plain_products<TypeParam, ExpectationFinish<TypeParam>>(kStorages[0], matrix);
+  for (const std::int64_t lead : {1, 2}) {
+    const Matrix matrix{.n_columns = 131, .lead = lead, .sd = true};
+    expect_plain_products<TypeParam, ExpectationFinish<TypeParam>>(kStorages[0], matrix);
+  }
 }
 
 }  // namespace
