@@ -117,6 +117,51 @@ TEST_F(CapturedModels, GiveTheSameBitsFromAGraph) {
   }
 }
 
+// What a model is given: once, with its own user pointer, and null where there is nothing.
+class DeviceModelCalls : public OnModelsDevice {};
+
+struct Calls {
+  int enqueued = 0;
+  std::int64_t n_draws = 0, workspace_for = 0;
+  bool has_grad = false, has_workspace = false, aligned = false;
+};
+
+TEST_F(DeviceModelCalls, AreWhatTheHeaderPromises) {
+  Calls calls;
+  VelboDeviceModel model = load_model("gaussian_double");
+  model.user = &calls;
+  model.enqueue = [](void* user, void*, std::int64_t n_draws, const void* z, void* logp, void* grad, void* workspace) {
+    auto& seen = *static_cast<Calls*>(user);
+    const auto remainder = [](const void* array) { return reinterpret_cast<std::uintptr_t>(array) % 256; };
+    ++seen.enqueued;
+    seen.n_draws = n_draws;
+    seen.has_grad = grad != nullptr;
+    seen.has_workspace = workspace != nullptr;
+    seen.aligned =
+        z != nullptr && logp != nullptr && remainder(z) + remainder(logp) + remainder(grad) + remainder(workspace) == 0;
+    return 0;
+  };
+  const auto check = [&](bool grad, bool workspace) {
+    calls = Calls{};
+    const std::vector<double> z(99, 0.5);
+    evaluate(model, z, grad);
+    EXPECT_EQ(calls.enqueued, 1);
+    EXPECT_EQ(calls.n_draws, 33);
+    EXPECT_EQ(calls.has_grad, grad);
+    EXPECT_EQ(calls.has_workspace, workspace);
+    EXPECT_TRUE(calls.aligned);
+  };
+  model.workspace_bytes = nullptr;
+  check(true, false);
+  check(false, false);
+  model.workspace_bytes = [](void* user, std::int64_t n_draws) {
+    static_cast<Calls*>(user)->workspace_for = n_draws;
+    return std::int64_t{1};
+  };
+  check(false, true);
+  EXPECT_EQ(calls.workspace_for, 33);
+}
+
 TEST(DeviceModelBoundary, RefusesTheCpu) {
   const VelboDeviceModel model{};
   EXPECT_EQ(test::error_of([&] { evaluate_model(Context(), model, 0, nullptr, nullptr, nullptr); }),
