@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Breaks kernels one by one and shows that the tests of tests/kernels notice.
 
-usage: run.py [--only WORD] [--faulty] [--skip N] [--list] [--work FOLDER]
+usage: run.py [--only WORD] [--faulty] [--skip N] [--list] [--work FOLDER] [--build FOLDER]
 
 Every mutant of table.py is one change of one file of kernels/.  The tests that include the file are compiled with it and
-run on the emulator until one fails; if none does, once more under the address and undefined-behaviour sanitizers.
+run on the emulator until one fails; if none does, once more under the address and undefined-behaviour sanitizers.  Tests
+that need the library ("library:PROGRAM:FILTER") are those of --build, run with the emulator's plugin made of the mutant.
 Exit status 1: a mutant that should be killed lives or does not compile, one that is said to be equivalent is killed, or
 the text that a mutant replaces is not in the file, once.  A change of a kernel changes the table with it.
 """
@@ -27,9 +28,12 @@ FLAGS = shlex.split(
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 LIBRARIES = ["-lgtest_main", "-lgtest", "-lboost_context", "-lpthread"]
 SUPPORT = ["tests/emulator/" + name for name in ("block.cpp", "fiber.cpp", "machine.cpp", "runtime.cpp")]
-SUPPORT += ["tests/kernels/mutants/plain_normals.cpp"]
+SUPPORT += ["tests/kernels/mutants/plain_normals.cpp", "src/math/sobol.cpp"]
+PLUGIN = "tests/emulator/plugin.cpp"
 # The tests that include a file, the quickest first.  One with a colon is compiled with tiles of so many rows only.
 FUSED = ["fused_rows_float:8", "fused_rows_float", "fused_rows_double"]
+SPARSE = ["library:ops_test:*WideSparse*", "library:fit_device_test:*WideSparse*"]
+STEPS = ["library:device_steps_test:*", "step"]
 ALL_TILES = "std::integer_sequence<int, 8, 16, 32, 64>"
 TESTS = {
     "normals.cuh": ["normals"],
@@ -41,6 +45,15 @@ TESTS = {
     "project_rows.cuh": ["project_rows"],
     "outer_products.cuh": ["outer_products"],
     "row_passes.cuh": ["outer_products", "project_rows"] + FUSED,
+    "sparse_rows.cuh": SPARSE,
+    "sparse_ops.cuh": SPARSE,
+    "step_begin.cuh": STEPS,
+    "step_place.cuh": STEPS,
+    "step_gradients.cuh": STEPS,
+    "step_update.cuh": STEPS,
+    "step_program.cuh": STEPS,
+    "sobol.cuh": ["families"],
+    "gaussian_family.cuh": ["families"],
 }
 # A mutant may wait for ever.
 SECONDS = 300
@@ -50,29 +63,31 @@ BROKEN = "DOES NOT COMPILE"
 class Tests:
     """Compiles and runs tests against a copy of kernels/."""
 
-    def __init__(self, work, sanitized):
+    def __init__(self, work, sanitized, build):
+        self.build = build
         self.extra = SANITIZERS if sanitized else []
         self.work = os.path.join(work, "sanitized" if sanitized else "plain")
         os.makedirs(self.work)
         self.support = None
+        self.plugins = set()  # folders of kernels whose plugin is there
         # Compiled once, for a third of every test's time goes into reading them.
         self.headers = os.path.join(self.work, "headers.h")
         with open(self.headers, "w", encoding="utf-8") as file:
             file.write("#include <gtest/gtest.h>\n")
 
     def compile(self, source, to, kernels):
-        command = [COMPILER, *FLAGS, *self.extra, f"-I{kernels}", "-include", self.headers, "-c", os.path.join(ROOT, source),
+        command = [COMPILER, *FLAGS, "-fPIC", *self.extra, f"-I{kernels}", "-include", self.headers, "-c", os.path.join(ROOT, source),
                    "-o", to]
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
     def fails(self, test, kernels):
         """Why the test fails; nothing if it passes."""
         name, _, tile = test.partition(":")
-        if tile:
+        if tile and name != "library":
             kernels = with_tiles(kernels, tile)
         if self.support is None:
             self.support = []
-            subprocess.run([COMPILER, *FLAGS, *self.extra, "-x", "c++-header", self.headers, "-o", self.headers + ".gch"],
+            subprocess.run([COMPILER, *FLAGS, "-fPIC", *self.extra, "-x", "c++-header", self.headers, "-o", self.headers + ".gch"],
                            check=True)
             for source in SUPPORT:
                 to = os.path.join(self.work, os.path.basename(source) + ".o")
@@ -80,19 +95,38 @@ class Tests:
                 if compiled.returncode != 0:
                     sys.exit(compiled.stdout)
                 self.support.append(to)
+        if name == "library":
+            return self.library_fails(*tile.split(":"), kernels)
         built, program = os.path.join(self.work, name + ".o"), os.path.join(self.work, name)
         compiled = self.compile(f"tests/kernels/{name}_test.cpp", built, kernels)
         if compiled.returncode != 0:
             return BROKEN
         subprocess.run([COMPILER, *self.extra, built, *self.support, *LIBRARIES, "-o", program], check=True)
-        try:
-            ran = subprocess.run([program, "--gtest_fail_fast", "--gtest_brief=1"], stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT, text=True, errors="replace", timeout=SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            return "does not end"
-        if ran.returncode == 0:
-            return ""
-        return reason_in(ran.stdout) or f"exit status {ran.returncode}"
+        return why_failed([program])
+
+    def library_fails(self, program, only, kernels):
+        if self.extra:
+            return ""  # the library has not been built with sanitizers
+        built, plugin = os.path.join(self.work, "plugin.o"), os.path.join(self.work, "plugin.so")
+        if kernels not in self.plugins:  # of the mutant before
+            compiled = self.compile(PLUGIN, built, kernels)
+            if compiled.returncode != 0:
+                return BROKEN
+            subprocess.run([COMPILER, "-shared", built, *self.support, "-lboost_context", "-lpthread", "-o", plugin], check=True)
+            self.plugins.add(kernels)
+        environment = dict(os.environ, VELBO_TEST_DEVICE="cuda", VELBO_CUDA_PLUGIN=plugin)
+        return why_failed([os.path.join(self.build, "tests", program), f"--gtest_filter={only}"], environment)
+
+
+def why_failed(command, environment=None):
+    try:
+        ran = subprocess.run([*command, "--gtest_fail_fast", "--gtest_brief=1"], stdout=subprocess.PIPE, env=environment,
+                             stderr=subprocess.STDOUT, text=True, errors="replace", timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return "does not end"
+    if ran.returncode == 0:
+        return ""
+    return reason_in(ran.stdout) or f"exit status {ran.returncode}"
 
 
 def with_tiles(kernels, tile):
@@ -122,9 +156,10 @@ def verdict(mutant, plain, sanitized, work):
     """(killed by, test) or ("", "")"""
     kernels = os.path.join(work, "kernels")
     shutil.rmtree(kernels, ignore_errors=True)
+    plain.plugins.clear()
     shutil.copytree(os.path.join(ROOT, "kernels"), kernels)
     if mutant is None:
-        names = sorted({name for some in TESTS.values() for name in some if ":" not in name})
+        names = sorted({name for some in TESTS.values() for name in some if ":" not in name or name.startswith("library")})
     else:
         path = os.path.join(kernels, mutant.file)
         with open(path, encoding="utf-8") as file:
@@ -150,6 +185,8 @@ def main():
     parser.add_argument("--skip", type=int, default=0, metavar="N", help="without the first N of those")
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
     parser.add_argument("--work", metavar="FOLDER", help="build there (default: a temporary folder)")
+    parser.add_argument("--build", metavar="FOLDER", default=os.path.join(ROOT, "build"),
+                        help="of the programs of tests that need the library (default: build/)")
     options = parser.parse_args()
     chosen = [m for m in MUTANTS if options.only in m.file + " " + m.what and not (options.faulty and m.equivalent)]
     chosen = chosen[options.skip:]
@@ -163,7 +200,7 @@ def main():
     work = tempfile.mkdtemp(prefix="velbo_mutants_", dir=options.work)
     bad = []
     try:
-        plain, sanitized = Tests(work, False), Tests(work, True)
+        plain, sanitized = Tests(work, False, options.build), Tests(work, True, options.build)
         if not options.only and not options.skip:
             why, name = verdict(None, plain, sanitized, work)
             if why:
