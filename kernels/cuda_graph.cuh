@@ -90,7 +90,11 @@ class StepGraph {
       parameters.conditional.type = cudaGraphCondTypeWhile;
       parameters.conditional.size = 1;
       cudaGraphNode_t node = nullptr;
+#if CUDART_VERSION >= 13000
       check(cudaGraphAddNode(&node, graph_, nullptr, nullptr, 0, &parameters));
+#else
+      check(cudaGraphAddNode(&node, graph_, nullptr, 0, &parameters));
+#endif
       body = parameters.conditional.phGraph_out[0];
     }
     Capture capture(body);

@@ -74,7 +74,10 @@ template <class T>
 __global__ void __launch_bounds__(kThreads, 1) update_step(const StepArguments<T> a, simt::GraphCondition condition) {
   VELBO_SHARED_MEMORY(raw);
   double* const shared = reinterpret_cast<double*>(raw);
-  if (a.state->left <= 0) return;
+  if (a.state->left <= 0) {
+    if (threadIdx.x == 0) simt::continue_while(condition, false);
+    return;
+  }
   const StepState now = *a.state;
   const internal::StepSettings& settings = a.settings;
   const std::int64_t p_end = a.n_parameters, d = a.n_latents;
