@@ -166,6 +166,18 @@ TEST_F(Streaming, SparseRowsAreRefused) {
             "argument| cuda:0: sparse predictors cannot be streamed");
 }
 
+TEST_F(Streaming, ModelsShareCopiesWithCopiesAndStreamsWithStreams) {
+  const Glm model = make_small_glm({.n = kRows});
+  const auto get = [&](bool streamed) {
+    return model.data().on_devices->get<float>(model.data().x.store(), Context(internal::test_device(), 1, streamed),
+                                               {});
+  };
+  const auto copy = get(false), stream = get(true);
+  EXPECT_NE(copy, stream);
+  EXPECT_EQ(copy, get(false));
+  EXPECT_EQ(stream, get(true));
+}
+
 // What follows tells the emulator how much memory it has.
 class EmulatedMemory : public Streaming {
  protected:
@@ -233,10 +245,27 @@ TEST_F(EmulatedMemory, AutoStreamsWhatDoesNotFit) {
   EXPECT_EQ(no_room.device_reason,
             "the rows need 0.0252 GB of the memory of cuda:0, which has 0.001 GB free, and 0.00282 GB where they are "
             "streamed");
+}
 
-  const Choices slower = chosen("10000000", 2);  // the CPU has twice the threads, the device no more than before
-  EXPECT_EQ(to_string(slower.device), "cpu");
-  EXPECT_THAT(slower.device_reason, HasSubstr("s on cuda:0, with its rows streamed"));
+// 96 MB in float: a device that has them is expected to pay, one that gets them anew in every pass is not.
+TEST_F(EmulatedMemory, AutoStaysOnTheCpuWhereTheBusIsTooSlow) {
+  constexpr std::int64_t n = 800000, d = 30;
+  std::vector<float> x(n * d);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 7919 % 1013) - 506;
+  std::vector<double> y;
+  for (std::int64_t i = 0; i < n; ++i) y.push_back(i % 3 == 0 ? 1 : 0);
+  const Glm model(Likelihood::bernoulli, {.x = FeatureMatrix::borrow({x.data(), n, d, d}), .y = y});
+  const auto chosen = [&](const char* free) {
+    setenv("VELBO_EMULATED_FREE", free, 1);
+    return choose(model.data(), {.family = FamilyKind::full_rank, .threads = 1, .scalar = Scalar::float32});
+  };
+  EXPECT_EQ(to_string(chosen("1000000000").device), "cuda:0");
+  const Choices slow = chosen("50000000");
+  EXPECT_EQ(to_string(slow.device), "cpu");
+  EXPECT_FALSE(slow.streamed);
+  EXPECT_THAT(slow.device_reason,
+              HasSubstr("s on cuda:0, with its rows streamed: the rows need 0.118 GB of the memory of "
+                        "cuda:0, which has 0.05 GB free"));
 }
 
 }  // namespace
