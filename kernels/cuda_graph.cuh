@@ -15,7 +15,7 @@ namespace velbo::kernels {
 class Capture {
  public:
   // Into `body`, or where it is null into a graph of its own.
-  explicit Capture(cudaGraph_t body) {
+  explicit Capture(cudaGraph_t body) : own_(body == nullptr) {
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
     const cudaError_t error = body != nullptr ? cudaStreamBeginCaptureToGraph(stream_, body, nullptr, nullptr, 0,
                                                                               cudaStreamCaptureModeThreadLocal)
@@ -31,6 +31,7 @@ class Capture {
   ~Capture() {
     cudaGraph_t graph = nullptr;
     if (capturing_) (void)cudaStreamEndCapture(stream_, &graph);
+    if (own_ && graph != nullptr) (void)cudaGraphDestroy(graph);  // a body is its parent's
     (void)cudaStreamDestroy(stream_);
     (void)cudaGetLastError();
   }
@@ -44,7 +45,7 @@ class Capture {
 
  private:
   cudaStream_t stream_ = nullptr;
-  bool capturing_ = false;
+  bool own_, capturing_ = false;
 };
 
 // The steps of batches of so many rows.  loops: as a WHILE node, which repeats them until one of them ends it; else one step.
@@ -120,8 +121,8 @@ class StepGraph {
 class GraphedSteps {
  public:
   template <class Enqueue>
-  void repeat(const Launch& launch, internal::StepRepetition how, std::int64_t rows, std::int64_t n,
-              const Enqueue& enqueue) {
+  internal::StepRepetition repeat(const Launch& launch, internal::StepRepetition how, std::int64_t rows, std::int64_t n,
+                                  const Enqueue& enqueue) {
     using internal::StepRepetition;
     if (how == StepRepetition::automatic) how = found_;
     if (how == StepRepetition::automatic) {
@@ -146,10 +147,11 @@ class GraphedSteps {
     } else {
       graph(launch, how, rows, enqueue).run(n, launch.stream);
     }
+    return how;
   }
 
  private:
-  static constexpr int kWhileNodes = 12040;  // CUDA 12.4
+  static constexpr int kWhileNodes = 12060;  // 12.4 has them; other projects that use them ask for 12.6
 
   template <class Enqueue>
   const StepGraph& graph(const Launch& launch, internal::StepRepetition how, std::int64_t rows,

@@ -1,7 +1,7 @@
 // device_steps.cuh - the table of backend/device_steps.h.
 //
 // Runtime, beside what device_ops.cuh wants of it, has a type Repetition that makes a run of steps:
-//   repeat(launch, how, rows, n, enqueue), as StepProgram::run() says.
+//   repeat(launch, how, rows, n, enqueue), as StepProgram::run() says; gives how it was done.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -14,8 +14,10 @@ namespace velbo::kernels {
 // Each step's kernels, launched one by one.
 struct LaunchedSteps {
   template <class Enqueue>
-  void repeat(const Launch& launch, internal::StepRepetition, std::int64_t, std::int64_t n, const Enqueue& enqueue) {
+  internal::StepRepetition repeat(const Launch& launch, internal::StepRepetition, std::int64_t, std::int64_t n,
+                                  const Enqueue& enqueue) {
     for (; n > 0; --n) enqueue(launch, simt::GraphCondition{});
+    return internal::StepRepetition::launches;
   }
 };
 
@@ -55,7 +57,7 @@ constexpr internal::DeviceSteps<T> device_steps{
           auto* const open = static_cast<OpenSteps<T, Runtime>*>(steps);
           return reported<Runtime>(open->device, [&](const Launch&) {
             open->program.run(n, *variables, [&](std::int64_t rows, std::int64_t count, const auto& enqueue) {
-              open->repetition.repeat(open->program.launch(), open->how, rows, count, enqueue);
+              variables->repetition = open->repetition.repeat(open->program.launch(), open->how, rows, count, enqueue);
             });
           });
         },

@@ -3,6 +3,8 @@
 // Runtime::open(device) makes the device current and says how to launch; Runtime::report(Failure) gives what the table's
 // functions return.
 #pragma once
+#include <new>
+
 #include "row_passes.cuh"
 
 namespace velbo::kernels {
@@ -15,6 +17,10 @@ int started(int device, const Run& run) {
     return 0;
   } catch (const Failure& failure) {
     return Runtime::report(failure);
+  } catch (const std::bad_alloc&) {  // of the host's; nothing is thrown across the boundary
+    return Runtime::report({cudaErrorMemoryAllocation});
+  } catch (...) {
+    return Runtime::report({cudaErrorInvalidValue});
   }
 }
 // The device has finished when it returns.

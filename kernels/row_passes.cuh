@@ -73,10 +73,12 @@ inline dim3 grid_of(const Launch& launch, const Chunks& chunks, std::int64_t til
   return {static_cast<unsigned>(std::min(launch.most_blocks, chunks.count)), static_cast<unsigned>(tiles)};
 }
 
+// Always the same limit, not what this launch needs: the kernel is every thread's, and another one's launch may need more.
 template <class Kernel>
-void allow_shared_memory(Kernel kernel, std::size_t bytes) {
+void allow_shared_memory(const Launch& launch, Kernel kernel, std::size_t bytes) {
   if (bytes > std::size_t{48} * 1024)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(std::max(bytes, launch.shared_bytes))));
 }
 
 // Rows of a fused pass's tile.  Each is compiled for every pass; tests go through this list and FusedPasses.
@@ -116,7 +118,7 @@ void launch_fused(const Launch& launch, const FusedArguments<T>& arguments, int 
   with_tile_rows(FusedTileRows{}, tile, [&]<int R>() {
     const auto kernel = fused_rows<T, Pass, R>;
     const std::size_t bytes = FusedLayout<T, Pass, R>::bytes(arguments.columns);
-    allow_shared_memory(kernel, bytes);
+    allow_shared_memory(launch, kernel, bytes);
     VELBO_LAUNCH(kernel, grid_of(launch, arguments.chunks, blocks), kThreads, bytes, launch.stream, arguments);
     check(cudaGetLastError());
   });
@@ -156,7 +158,7 @@ void launch_project(const Launch& launch, const ProjectArguments<T>& arguments) 
   static_assert(kListed<Finish, ProjectFinishes<T>>, "tests go through the list");
   const auto kernel = project_rows<T, Finish>;
   constexpr std::size_t bytes = ProjectLayout<T, Finish>::kBytes;
-  allow_shared_memory(kernel, bytes);
+  allow_shared_memory(launch, kernel, bytes);
   VELBO_LAUNCH(kernel, grid_of(launch, arguments.chunks), kThreads, bytes, launch.stream, arguments);
   check(cudaGetLastError());
 }
@@ -183,7 +185,7 @@ template <class T>
 void launch_outer(const Launch& launch, const OuterArguments<T>& arguments) {
   const auto kernel = outer_products<T>;
   constexpr std::size_t bytes = OuterLayout<T>::kBytes;
-  allow_shared_memory(kernel, bytes);
+  allow_shared_memory(launch, kernel, bytes);
   VELBO_LAUNCH(kernel, grid_of(launch, arguments.chunks, outer_tiles(arguments)), kThreads, bytes, launch.stream,
                arguments);
   check(cudaGetLastError());

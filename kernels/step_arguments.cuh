@@ -3,12 +3,15 @@
 // A step is these kernels, one after another (step_program.cuh):
 //   begin_step           the batch's rows, the draws' normals                                    step_begin.cuh
 //   place_lines          the point at w; the draws there; coefficients for the pass              step_place.cuh
-//   passes over rows     row_passes.cuh
+//   (pack_lines          full rank without draws: those of a product of matrices)
+//   passes over rows, and the sums over their blocks                                              row_passes.cuh
+//   (image_of_factor     full rank without draws: the gram times the factor                       step_gradients.cuh)
 //   draw_gradients       of log p(y | z_s), and with the landing stuck to of log p(z) - log q(z)  step_gradients.cuh
 //   latent_gradients     of the ELBO in the point's mean and factor
 //   whitened_gradient    of the ELBO in w
 //   update_step          the optimizer's step, taken or refused; the next step's number          step_update.cuh
-// With an anchor all but the first and the last are run again at w = 0.  No kernel takes a number from the host that changes
+//   (keep_elbo           where it is wanted, after the first whitened_gradient)
+// With an anchor, place_lines to whitened_gradient are run again at w = 0.  No kernel takes a number from the host that changes
 // from step to step: what changes is in StepState.
 #pragma once
 #include <cstdint>

@@ -8,7 +8,8 @@
 
 namespace velbo::kernels {
 
-// The last block adds up what the batch's rows count; the others make an index and up to four normals a thread.
+// The last block adds up what the batch's rows count, where a scale's gradient asks for it; the others make an index and up to
+// four normals a thread.
 template <class T>
 __global__ void __launch_bounds__(kThreads) begin_step(const StepArguments<T> a) {
   VELBO_SHARED_MEMORY(raw);
@@ -26,13 +27,15 @@ __global__ void __launch_bounds__(kThreads) begin_step(const StepArguments<T> a)
   };
   if (blockIdx.x + 1 == gridDim.x) {
     double count = 0;
-    for (std::int64_t i = threadIdx.x; i < n_batch; i += kThreads) {
-      const T weight = a.rows.weights != nullptr ? a.rows.weights[stored(i)] : T(1);
+    const bool counts = a.has_sigma && a.rows.weights != nullptr;
+    for (std::int64_t i = threadIdx.x; counts && i < n_batch; i += kThreads) {
+      const T weight = a.rows.weights[stored(i)];
       count += a.weights_are_precisions ? (weight > T(0) ? 1.0 : 0.0) : static_cast<double>(weight);
     }
     const double total = block_sum<1>(count, reinterpret_cast<double*>(raw));
     if (threadIdx.x == 0) {
-      a.state->count = total * (static_cast<double>(a.n_stored) / static_cast<double>(n_batch));
+      const auto n_stored = static_cast<double>(a.n_stored);
+      a.state->count = counts ? total * (n_stored / static_cast<double>(n_batch)) : n_stored;
       a.state->noise = noise;
     }
     return;

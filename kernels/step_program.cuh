@@ -87,9 +87,10 @@ class StepProgram {
       rho_ = keep<T>(a.batch_size);
       c_ = keep<T>(a.batch_size);
     }
-    // Longest for the longest batch: chunks of fewer rows are no more.
-    part_sums_ = keep<T>(chunks_.count * sums_of_a_chunk());
-    part_values_ = keep<double>(chunks_.count * std::max<std::int64_t>(kMostDraws, 2));
+    // A shorter batch may be cut into more chunks, but not into more than are wanted.
+    const std::int64_t most_chunks = std::max(chunks_.count, launch_.wanted_chunks);
+    part_sums_ = keep<T>(most_chunks * sums_of_a_chunk());
+    part_values_ = keep<double>(most_chunks * std::max<std::int64_t>(kMostDraws, 2));
   }
 
   void begin_round(const internal::StepRound& round) {
@@ -160,7 +161,7 @@ class StepProgram {
     if (v.averaged > 0) download(a.average, p, v.average);
     if (a.first != nullptr) download(a.first, p, v.first);
     if (a.second != nullptr) download(a.second, p, v.second);
-    if (v.elbo == nullptr) return;
+    if (v.elbo == nullptr || !a.settings.keeps_elbo) return;
     const std::vector<double> ring = downloaded(a.elbo, kElboRing, launch_.stream);
     for (std::int64_t t = std::max(first_step, v.step - std::min(kElboRing, v.elbo_size)); t < v.step; ++t)
       v.elbo[t % v.elbo_size] = ring[static_cast<std::size_t>(t % kElboRing)];
@@ -184,7 +185,9 @@ class StepProgram {
     const std::int64_t width = draws_of_a_pass();
     return (a_.settings.n_draws + width - 1) / width * width;
   }
-  std::int64_t sums_of_a_chunk() const { return by_gram() ? a_.n_columns * a_.n_columns : kMostDraws * a_.n_columns; }
+  std::int64_t sums_of_a_chunk() const {
+    return std::max(by_gram() ? a_.n_columns : std::int64_t{0}, kMostDraws) * a_.n_columns;
+  }
 
   // How a batch of so many rows is gone over.
   void plan(std::int64_t n_batch) {
@@ -222,7 +225,7 @@ class StepProgram {
     const auto blocks = static_cast<unsigned>((threads + kThreads - 1) / kThreads);
     VELBO_LAUNCH(begin_step<T>, blocks + 1, kThreads, sum_bytes, launch.stream, a);
     enqueue_gradient(launch, false, a.gradient);
-    VELBO_LAUNCH(keep_elbo<T>, 1, kThreads, sum_bytes + sizeof(double), launch.stream, a);
+    if (a.settings.keeps_elbo) VELBO_LAUNCH(keep_elbo<T>, 1, kThreads, sum_bytes + sizeof(double), launch.stream, a);
     if (a.settings.anchored) enqueue_gradient(launch, true, a.reference_gradient);
     VELBO_LAUNCH(update_step<T>, 1, kThreads, sum_bytes + sizeof(double), launch.stream, a, condition);
     check(cudaGetLastError());

@@ -84,7 +84,9 @@ __global__ void __launch_bounds__(kThreads, 1) update_step(const StepArguments<T
   double squares = 0, bad = 0;
   for (std::int64_t p = threadIdx.x; p < p_end; p += kThreads) {
     double g = a.gradient[p];
-    if (settings.anchored) a.gradient[p] = g = g + (a.anchor[p] - a.reference_gradient[p]);
+    // Before the round's first step, at w = 0, the anchor is the gradient, whatever the batch's is.
+    if (settings.anchored)
+      a.gradient[p] = g = now.averaged == 0 ? a.anchor[p] : g + (a.anchor[p] - a.reference_gradient[p]);
     squares += g * g;
     bad += g - g == 0 ? 0.0 : 1.0;
   }

@@ -38,7 +38,8 @@ VELBO_EXPORT std::string_view name(Status status) noexcept;
 enum class Verdict { good, usable, unreliable };
 VELBO_EXPORT std::string_view name(Verdict verdict) noexcept;
 
-// Where a running fit is; given to the progress callback after every step.
+// Where a running fit is; given to the progress callback after every step.  On a CUDA device that makes steps by itself, a step
+// here and below is a run of them that takes some hundredths of a second, or one step where that takes longer.
 struct StepReport {
   std::int64_t step = 0;
   double elbo = 0;  // of the last evaluated point; NaN before there is one

@@ -43,7 +43,7 @@ struct StepModel {
 // How a run of steps is repeated on a CUDA device.
 enum class StepRepetition {
   automatic,   // the first of these that the driver can do
-  while_node,  // one launch of a graph whose loop the device ends itself (CUDA 12.4)
+  while_node,  // one launch of a graph whose loop the device ends itself (CUDA 12.6)
   graph,       // a launch of a graph for each step
   launches,    // each kernel of each step
 };
@@ -61,6 +61,7 @@ struct StepSettings {
   bool anchored = false;
   double longest_factor_step = 0;
   std::int64_t most_rejected = 0;  // in a row, before a run ends as diverged
+  bool keeps_elbo = false;         // in the ring; else StepVariables::elbo is not written
   StepRepetition repetition = StepRepetition::automatic;
 };
 
@@ -87,6 +88,7 @@ struct StepVariables {
   std::int64_t averaged = 0;         // iterates in the average
   std::int64_t rejected = 0, rejected_in_a_row = 0;
   double damping = 1, usual_length = 0;
+  StepRepetition repetition = StepRepetition::automatic;  // out: how the steps were repeated
   bool diverged = false;  // out: too many gradients in a row that were not finite; the run ended there
 };
 
@@ -103,7 +105,7 @@ struct DeviceSteps {
   void (*close)(void* steps);
 };
 
-// The largest D of a full-rank family whose steps a device makes on its own.
+// The largest D of a full-rank family whose steps a device makes on its own; of mean field twice as many.
 constexpr std::int64_t kMostStepLatents = 512;
 
 }  // namespace velbo::internal

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "data/prefetch.h"
@@ -110,9 +111,13 @@ void GradientEngine::advance(std::int64_t n_steps) {
 }
 
 std::int64_t GradientEngine::steps_at_once() const {
-  constexpr std::int64_t most =
-      1024;  // of a few milliseconds in all: limits and cancellations are looked at between runs
-  return runner_ && expected_ ? std::min(most, round_length_ - steps_in_round_) : 1;
+  // Limits, progress and checkpoints are looked at between runs.  How a run is cut changes no bits.
+  constexpr double seconds_a_run = 0.02;
+  constexpr std::int64_t most = 1024, at_first = 4;
+  if (!runner_ || !expected_) return 1;
+  const auto fit =
+      seconds_a_step_ > 0 ? static_cast<std::int64_t>(std::min(seconds_a_run / seconds_a_step_, 1e6)) : at_first;
+  return std::min(std::clamp<std::int64_t>(fit, 1, most), round_length_ - steps_in_round_);
 }
 
 GaussianPoint GradientEngine::reached() const {
@@ -157,7 +162,10 @@ std::int64_t GradientEngine::run_steps(std::int64_t n) {
                   .rejected_in_a_row = rejected_in_a_row_,
                   .damping = damping_,
                   .usual_length = clip_.usual()};
+  const auto start = std::chrono::steady_clock::now();
   runner_->run(std::min(n, round_length_ - steps_in_round_), v);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  seconds_a_step_ = seconds / static_cast<double>(std::max<std::int64_t>(1, v.step - report_.steps));
   const std::int64_t made = v.step - report_.steps, passes = anchored_ ? 2 : 1;
   std::int64_t rows = 0;
   for (std::int64_t i = 0; i < made; ++i) rows += order_ ? order_->rows_of_batch(report_.steps + i) : data_.n_rows;

@@ -97,6 +97,7 @@ class GradientEngine final : public Engine {
   std::int64_t round_ = 0, round_length_ = 0, steps_in_round_ = 0;
   double damping_ = 1;  // of the learning rate, by rounds that were undone
   std::int64_t rejected_in_a_row_ = 0;
+  double seconds_a_step_ = 0;  // of the last run on a device; 0: none yet
   EngineReport report_;
 };
 

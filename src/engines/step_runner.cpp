@@ -7,6 +7,7 @@
 #include "math/prior_expectations.h"
 #include "math/sobol.h"
 #include "models/kept_rows.h"
+#include "velbo/error.h"
 
 namespace velbo::internal {
 namespace {
@@ -105,9 +106,14 @@ std::unique_ptr<StepRunner> make_step_runner(const GlmData& data, const Context&
   if (context.device().kind != DeviceKind::cuda || family == FamilyKind::low_rank) return nullptr;
   if (order != nullptr && order->is_streaming()) return nullptr;
   settings.family = family;
-  auto runner = std::make_unique<GlmStepRunner<T>>(data, context, family);
-  if (!runner->open(context, order, settings)) return nullptr;
-  return runner;
+  try {
+    auto runner = std::make_unique<GlmStepRunner<T>>(data, context, family);
+    if (!runner->open(context, order, settings)) return nullptr;
+    return runner;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::memory) throw;
+    return nullptr;  // the passes need less
+  }
 }
 
 template std::unique_ptr<StepRunner> make_step_runner<float>(const GlmData&, const Context&, FamilyKind,

@@ -22,8 +22,9 @@ class StepRunner {
   virtual void run(std::int64_t n, StepVariables& variables) = 0;
 };
 
-// Null where the host has to make the steps: on the CPU, for the low-rank family, for streamed rows or orders, and for rows
-// that do not fit into a fused pass's tile.  `order` as GradientEngine has it.  Of `settings` the family is filled in.
+// Null where the host has to make the steps: on the CPU, for the low-rank family, for streamed rows or orders, for more latents
+// than kMostStepLatents says, for rows that do not fit into a fused pass's tile, for batches that one slab of chunks does not
+// hold, and where the device's memory has no room for them.  `order` as GradientEngine has it.  Of `settings` the family is filled in.
 template <class T>
 std::unique_ptr<StepRunner> make_step_runner(const GlmData& data, const Context& context, FamilyKind family,
                                              const BatchOrder* order, StepSettings settings);

@@ -137,7 +137,11 @@ void expect_steps_of_the_host(const Case& c, double tolerance) {
 
 // The same mathematics in another order of addition, 27 steps long, some of them long: errors of 1e-16 grow a little.
 TEST_P(DeviceSteps, AreThoseOfTheHostInDouble) { expect_steps_of_the_host<double>(GetParam(), 1e-9); }
-TEST_P(DeviceSteps, AreThoseOfTheHostInFloat) { expect_steps_of_the_host<float>(GetParam(), 3e-3); }
+TEST_P(DeviceSteps, AreThoseOfTheHostInFloat) {
+  if (GetParam().columns > 60 && emulated())
+    GTEST_SKIP() << "takes the emulator long, and is the same but for the passes";
+  expect_steps_of_the_host<float>(GetParam(), 3e-3);
+}
 
 std::vector<Case> cases() {
   constexpr auto bernoulli = Likelihood::bernoulli, binomial = Likelihood::binomial, poisson = Likelihood::poisson,
@@ -166,6 +170,8 @@ std::vector<Case> cases() {
   heavy.prior = Prior::laplace(0.1, 0.5);
   heavy.prior_intercept = Prior::cauchy(0, 1);
   heavy.prior_sigma = Prior::half_student_t(3, 0.8);
+  GlmOptions precisions = small_priors();
+  precisions.weights_kind = WeightsKind::precision;
   return {
       {.name = "weights_mean_field", .likelihood = bernoulli, .family = mean_field, .estimator = weights},
       {.name = "weights_full_rank", .likelihood = bernoulli, .family = full_rank, .estimator = weights},
@@ -178,6 +184,7 @@ std::vector<Case> cases() {
       {"weights_many_draws", bernoulli, full_rank, weights, 64, many_draws},
       {"weights_gaussian_mean_field", gaussian, mean_field, weights, 64, momentum},
       {"weights_gaussian_all_rows", gaussian, full_rank, weights, kRows, momentum},
+      {"weights_gaussian_precisions", gaussian, mean_field, weights, 64, nullptr, true, 0, precisions},
       {"weights_heavy_priors", gaussian, full_rank, weights, 64, stick, false, 0, heavy},
       {"local_mean_field", bernoulli, mean_field, local, 64, nullptr},
       {"local_gaussian", gaussian, mean_field, local, 64, plain},
@@ -187,6 +194,8 @@ std::vector<Case> cases() {
       {"quadrature_gaussian", gaussian, full_rank, quadrature, 64, momentum, true, 2},
       {"quadrature_heavy_priors", gaussian, mean_field, quadrature, 64, plain, false, 0, heavy},
       {"quadrature_all_rows", poisson, full_rank, quadrature, kRows, nullptr},
+      {.name = "weights_one_column", .family = full_rank, .columns = 1},
+      {.name = "quadrature_one_column", .family = full_rank, .estimator = quadrature, .columns = 1},
       // More columns than a warp has lanes, and than a block has threads.
       {.name = "weights_stick_40", .family = full_rank, .change = stick, .column_mean = 1, .columns = 40},
       {.name = "weights_270", .family = full_rank, .column_mean = 1, .columns = 270},
@@ -218,6 +227,7 @@ TEST_F(DeviceSteps, DoNotDependOnHowTheyAreRun) {
                                                    .anchored = true,
                                                    .longest_factor_step = 0.7,
                                                    .most_rejected = 20,
+                                                   .keeps_elbo = true,
                                                    .repetition = how});
       EXPECT_NE(runner, nullptr);
       runner->begin_round(whitening, anchor, 0.3, 0.2);
@@ -261,7 +271,8 @@ TEST_F(DeviceSteps, KeepTheElboOfEachStep) {
                                                   .entropy = options.entropy,
                                                   .noise_key = kKey.value,
                                                   .longest_factor_step = 0.7,
-                                                  .most_rejected = 20});
+                                                  .most_rejected = 20,
+                                                  .keeps_elbo = true});
     ASSERT_NE(runner, nullptr) << c.name;
     runner->begin_round(whitening, {}, 1e-3, 1e-3);
     Eigen::VectorXd w = Eigen::VectorXd::Zero(whitening.size()), average = w;
@@ -279,6 +290,33 @@ TEST_F(DeviceSteps, KeepTheElboOfEachStep) {
       EXPECT_NEAR(elbo[static_cast<std::size_t>(t % 3)], expected, 1e-9 * (1 + std::abs(expected)))
           << c.name << " " << t;
     }
+  }
+}
+
+// What one engine saves in the middle of a round another goes on with: on a device with the same bits, on the host nearly so.
+TEST_F(DeviceSteps, GoOnFromACheckpoint) {
+  const Case c{.likelihood = Likelihood::gaussian,
+               .family = FamilyKind::full_rank,
+               .change = [](GradientOptions& o) { o.momentum = 0.5; },
+               .column_mean = 2};
+  const Glm model = model_of(c);
+  GradientEngine whole = make_engine<double>(model.data(), test_context(), c, true);
+  GradientEngine resumed = make_engine<double>(model.data(), test_context(), c, true);
+  GradientEngine on_host = make_engine<double>(model.data(), Context(Device{}, 1), c, false);
+  EngineState saved, end, end_of_resumed, end_on_host;
+  whole.advance(9);
+  whole.save(saved);
+  whole.advance(15);
+  resumed.load(saved);
+  resumed.advance(15);
+  on_host.load(saved);
+  on_host.advance(15);
+  whole.save(end);
+  resumed.save(end_of_resumed);
+  on_host.save(end_on_host);
+  for (const char* name : {"w", "average", "optimizer.first"}) {
+    EXPECT_EQ(end_of_resumed.vector(name), end.vector(name)) << name;
+    expect_same(end, end_on_host, name, 1e-9);
   }
 }
 
@@ -308,6 +346,9 @@ TEST_F(DeviceSteps, LeaveToTheHost) {
   EXPECT_EQ(make_step_runner<float>(model.data(), test_context(), FamilyKind::low_rank, nullptr, settings), nullptr);
   EXPECT_EQ(make_step_runner<float>(model.data(), Context(Device{}, 1), FamilyKind::mean_field, nullptr, settings),
             nullptr);
+  const Glm wide = model_of({.columns = 1100});
+  for (const FamilyKind family : {FamilyKind::mean_field, FamilyKind::full_rank})
+    EXPECT_EQ(make_step_runner<float>(wide.data(), test_context(), family, nullptr, settings), nullptr);
   const BatchOrder streaming(kRows, 10, kKey, BatchOrder::Streaming{10, 50});
   EXPECT_EQ(make_step_runner<float>(model.data(), test_context(), FamilyKind::mean_field, &streaming, settings),
             nullptr);

@@ -20,9 +20,10 @@ struct StepCase {
   std::int64_t batch, n_draws;
   bool adam, anchored, stick, sobol;
   std::int64_t d = 37;  // a warp's lanes, and some
+  std::int64_t n_rows = 75;
 };
 
-// What a few steps leave, of 75 rows in batches of which the last is short, where the batch is not all rows.
+// What a few steps leave, in batches of which the last of an epoch is short, where they are not all rows.
 template <class T>
 std::vector<double> steps(const StepCase& c) {
   const RowCase<T> rows({.name = "",
@@ -30,7 +31,7 @@ std::vector<double> steps(const StepCase& c) {
                          .copying = Copying::vectors,
                          .intercept = true,
                          .likelihood = internal::RowLikelihood::bernoulli},
-                        75);
+                        c.n_rows);
   const std::int64_t d = c.d, k = c.family == FamilyKind::full_rank ? d : 1;
   const std::int64_t p = d + (k == 1 ? d : d * (d + 1) / 2);
   Noise noise(9);
@@ -59,6 +60,7 @@ std::vector<double> steps(const StepCase& c) {
   settings.anchored = c.anchored;
   settings.longest_factor_step = 0.1;
   settings.most_rejected = 20;
+  settings.keeps_elbo = true;
   StepProgram<T> program(Launch{}, model, settings);
 
   const std::vector<double> mean = noise.numbers<double>(d, 0.3), anchor = noise.numbers<double>(p, 0.1);
@@ -113,6 +115,8 @@ INSTANTIATE_TEST_SUITE_P(
         StepCase{"local_mean_field", FamilyKind::mean_field, Estimator::local, 32, 5, false, true, false, false},
         StepCase{"quadrature_full_rank", FamilyKind::full_rank, Estimator::quadrature, 40, 0, true, false, false,
                  false},
+        // The short batch of 1,056 rows is cut into twice as many chunks as the others.
+        StepCase{"chunks", FamilyKind::mean_field, Estimator::weights, 1064, 1, false, false, false, false, 5, 2120},
         // More columns than a block has threads.
         StepCase{"wide_mean_field", FamilyKind::mean_field, Estimator::weights, 40, 1, true, false, false, false, 259}),
     [](const auto& c) { return std::string(c.param.name); });

@@ -253,7 +253,7 @@ STEP = of(
     ("batches one row on", "static_cast<std::uint64_t>(first + i))", "static_cast<std::uint64_t>(first + i + 1))"),
     ("weights of the first rows counted", "a.rows.weights[stored(i)]", "a.rows.weights[i]"),
     ("precisions counted as weights", "a.weights_are_precisions ?", "false && a.weights_are_precisions ?"),
-    ("counts not scaled up", "total * (static_cast<double>(a.n_stored) / static_cast<double>(n_batch))", "total"),
+    ("counts not scaled up", "total * (n_stored / static_cast<double>(n_batch))", "total"),
     ("noise of step 0", "      a.state->noise = noise;", "      a.state->noise = 0;"),
     ("one noise for all draws", "noise, static_cast<std::uint32_t>(draw),", "noise, 0U,"),
     ("four elements past the end", "if (4 * four + k < d) to[4 * four + k]", "to[4 * four + k]"),
