@@ -19,8 +19,6 @@ int started(int device, const Run& run) {
     return Runtime::report(failure);
   } catch (const std::bad_alloc&) {  // of the host's; nothing is thrown across the boundary
     return Runtime::report({cudaErrorMemoryAllocation});
-  } catch (...) {
-    return Runtime::report({cudaErrorInvalidValue});
   }
 }
 // The device has finished when it returns.
