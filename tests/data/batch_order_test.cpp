@@ -91,6 +91,33 @@ TEST(BatchOrder, OrdersDifferBetweenEpochsAndKeys) {
   }
 }
 
+// Devices make their own batches of epoch_order(): the same ones.
+TEST(BatchOrder, BatchesAreStretchesOfTheEpochsPermutation) {
+  const std::int64_t n = 1000, size = 300;
+  BatchOrder order(n, size, kKey);
+  for (std::int64_t step = 0; step < 3 * order.batches_per_epoch(); ++step) {
+    const Permutation permutation = order.epoch_order(step / order.batches_per_epoch());
+    const std::int64_t begin = step % order.batches_per_epoch() * size;
+    Rows expected;
+    for (std::int64_t i = begin; i < std::min(n, begin + size); ++i)
+      expected.push_back(static_cast<std::int64_t>(permuted(permutation, static_cast<std::uint64_t>(i))));
+    std::sort(expected.begin(), expected.end());
+    EXPECT_EQ(rows_of(order, step), expected) << step;
+  }
+}
+
+// Ten buffers of one block each: the places within its buffer of a batch's rows are others in every buffer.
+TEST(BatchOrder, BuffersAreShuffledEachInItsOwnWay) {
+  BatchOrder order(1000, 20, kKey, Streaming{100, 100});
+  std::set<Rows> places;
+  for (std::int64_t step = 0; step < 50; ++step) {
+    Rows rows = rows_of(order, step);
+    for (std::int64_t& row : rows) row %= 100;
+    places.insert(rows);
+  }
+  EXPECT_EQ(places.size(), 50U);
+}
+
 // The probability that row n is in batch b is B / N for all n and b.  64 rows, 4 batches, 20,000 epochs: 192 counts that are
 // independent across rows only roughly, so every z-score is held to 4.9: by the union bound, a false alarm with
 // probability below 256 * 1e-6 = 2.6e-4.  The seed is fixed: it passes always or never.

@@ -51,6 +51,31 @@ TEST_P(Coordinates, PullbackEqualsFiniteDifferences) {
   }
 }
 
+// In other units of the latents the coordinates, and so the steps, are the same.
+TEST_P(Coordinates, DoNotDependOnUnits) {
+  const Eigen::Index d = 4;
+  const Eigen::VectorXd units = Eigen::Vector4d(1, 1e-3, 50, 7);
+  const GaussianPoint point = small_point(d, GetParam());
+  const Eigen::MatrixXd factor = small_point(d, FamilyKind::full_rank).factor;
+  GaussianPoint scaled = point;
+  scaled.mean.array() *= units.array();
+  scaled.factor = units.asDiagonal() * point.factor;
+  const Whitening whitening(point, factor), other(scaled, units.asDiagonal() * factor);
+  Eigen::VectorXd w(whitening.size());
+  for (Eigen::Index i = 0; i < w.size(); ++i) w[i] = 0.3 * std::sin(1.0 + static_cast<double>(3 * i));
+  const GaussianPoint there = whitening.at(w), scaled_there = other.at(w);
+  EXPECT_TRUE(scaled_there.mean.isApprox(units.cwiseProduct(there.mean), 1e-14));
+  EXPECT_TRUE(scaled_there.factor.isApprox(units.asDiagonal() * there.factor, 1e-14));
+  const Eigen::VectorXd mean = Eigen::VectorXd::Constant(d, 0.7);
+  const Eigen::MatrixXd precision = 3 * Eigen::MatrixXd::Identity(d, d) + Eigen::MatrixXd::Constant(d, d, 0.5);
+  const Eigen::VectorXd per_unit = units.cwiseInverse();
+  const Eigen::VectorXd g = whitening.pull_back(w, gaussian_elbo(there, mean, precision));
+  const Eigen::VectorXd scaled_g = other.pull_back(
+      w,
+      gaussian_elbo(scaled_there, units.cwiseProduct(mean), per_unit.asDiagonal() * precision * per_unit.asDiagonal()));
+  EXPECT_TRUE(scaled_g.isApprox(g, 1e-10));
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, Coordinates,
                          testing::Values(FamilyKind::mean_field, FamilyKind::full_rank, FamilyKind::low_rank),
                          [](const auto& p) { return std::string(name(p.param)); });

@@ -45,7 +45,8 @@ TEST(Permutation, OfManyElements) {
 }
 
 // Over keys, where an element goes, and where a pair of neighbours goes, is uniform.  Chi-squared statistics of 40,000 keys, as
-// z-scores by Wilson and Hilferty, held to 4.9: a false alarm below 1e-6 each, twelve of them.  The keys are fixed.
+// z-scores by Wilson and Hilferty, held to 4.9: a false alarm below 1e-6 each, fourteen of them.  The keys are fixed.  300
+// elements make a network of an odd number of bits, whose halves are unequal (and too many pairs to count).
 TEST(Permutation, PlacesAreUniform) {
   const auto z_score = [](const std::vector<double>& count) {
     double total = 0, chi2 = 0;
@@ -55,7 +56,7 @@ TEST(Permutation, PlacesAreUniform) {
     const double df = k - 1, v = 2 / (9 * df);
     return (std::cbrt(chi2 / df) - (1 - v)) / std::sqrt(v);
   };
-  for (const std::uint64_t n : {5, 16, 33, 100}) {
+  for (const std::uint64_t n : {5, 16, 33, 100, 300}) {
     std::vector<double> first(n), last(n), pair(n * (n - 1));
     for (std::uint64_t key = 0; key < 40000; ++key) {
       const Permutation p = make_permutation(folded_in(3, key), n);
@@ -66,8 +67,19 @@ TEST(Permutation, PlacesAreUniform) {
     }
     EXPECT_LT(z_score(first), 4.9) << n;
     EXPECT_LT(z_score(last), 4.9) << n;
-    EXPECT_LT(z_score(pair), 4.9) << n;
+    if (n < 300) {
+      EXPECT_LT(z_score(pair), 4.9) << n;
+    }
   }
+}
+
+// Recorded values: a fit that is resumed, by another version or on another device, meets its batches again.
+TEST(Permutation, IsTheSameEverywhere) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const std::uint64_t n :
+       {std::uint64_t{100}, std::uint64_t{300}, std::uint64_t{1000000}, std::uint64_t{1} << 40U})
+    for (std::uint64_t i = 0; i < 100; ++i) hash = (hash ^ permuted(make_permutation(42, n), i)) * 0x100000001b3U;
+  EXPECT_EQ(hash, 4069702856394085125U);
 }
 
 }  // namespace

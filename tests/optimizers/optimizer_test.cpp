@@ -55,6 +55,7 @@ TEST(Clipping, ShortensOnlyWhatIsFarLongerThanUsual) {
   clip.apply(g);
   EXPECT_NEAR(g.norm(), 10 * (5 + 45.0 / 20), 1e-9);
   EXPECT_NEAR(g[1] / g[0], 4.0 / 3, 1e-12);
+  EXPECT_NEAR(clip.usual(), 7.25 + (72.5 - 7.25) / 20, 1e-9);  // one outlier does not make the next one usual
   Clip never(0);
   g = Eigen::Vector2d(3e6, 4e6);
   never.apply(g);
