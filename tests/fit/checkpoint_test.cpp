@@ -1,8 +1,13 @@
 // A fit that was cut off and goes on from its checkpoint has the bits of one that was not, whatever engine and family.
 #include "fit/checkpoint.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <utility>
+
+#include "fit/make_engine.h"
 #include "support/errors.h"
 #include "support/scratch.h"
 #include "support/simulate.h"
@@ -84,6 +89,42 @@ TEST_P(Checkpoints, AResumedFitHasTheBitsOfAnUninterruptedOne) {
 
 INSTANTIATE_TEST_SUITE_P(All, Checkpoints, testing::ValuesIn(cases()), [](const auto& p) { return p.param.name; });
 
+// Whatever an engine saves it loads: a state with every number another one comes back as it went in.
+TEST_P(Checkpoints, EveryNumberOfAStateComesBack) {
+  using namespace internal;
+  GlmOptions priors;
+  priors.prior = Prior::flat();  // with which engines remember where they began
+  const Glm model("y ~ x1 + x2 + x3", Likelihood::bernoulli, test::logistic_table(GetParam().rows, 3, 6), priors);
+  FitOptions options = GetParam().options;
+  if (options.engine == EngineKind::newton) options.tolerance = 1e-3;  // so that the last step is one without a pass
+  const Choices choices = choose(model.data(), options);
+  const Context context(choices.device, 1);
+  const auto engine = make_engine(model.data(), context, choices, options);
+  for (int step = 0; step < 30; ++step) {
+    engine->advance(1);
+    EngineState state;
+    engine->save(state);
+    for (auto& [name, entry] : state.entries()) {
+      if (name == "stage" || name == "started") continue;           // of few values, on which others depend
+      if (name == "sample_rows" && entry.values[0] == 0) continue;  // no sample, or one that nobody has read
+      const bool flag = name == "report.on_all_data" || name == "report.diverged" || name == "report.stalled";
+      for (double& value : entry.values) value = flag ? 1 - value : value + 1;
+    }
+    for (auto& [name, text] : state.texts()) text += "?";
+    const auto other = make_engine(model.data(), context, choices, options);
+    other->load(state);
+    EngineState back;
+    other->save(back);
+    EXPECT_EQ(back.texts(), state.texts());
+    for (const auto& [name, entry] : state.entries()) {
+      ASSERT_TRUE(back.has(name)) << name;
+      EXPECT_EQ(back.entries().at(name).shape, entry.shape) << name;
+      EXPECT_EQ(back.entries().at(name).values, entry.values) << name;
+    }
+    EXPECT_EQ(back.entries().size(), state.entries().size());
+  }
+}
+
 TEST(Checkpoints, BelongToOneModelAndOneSetOfOptions) {
   const test::ScratchFolder folder;
   const std::string path = folder.file("fit.checkpoint");
@@ -115,6 +156,98 @@ TEST(Checkpoints, BelongToOneModelAndOneSetOfOptions) {
   EXPECT_NE(
       resumed(Glm("y ~ x1 + x2", Likelihood::bernoulli, changed), [](FitOptions&) {}).find("is of a fit with data"),
       std::string::npos);
+}
+
+// Each option that the bits depend on, and each part of the model, alone.
+TEST(Checkpoints, AnyChangeOfOptionsOrModelIsNamed) {
+  using Change = std::function<void(FitOptions&)>;
+  const test::ScratchFolder folder;
+  const std::string path = folder.file("fit.checkpoint");
+  const std::size_t n = 60;
+  std::vector<double> x, y, weights, offset, trials;
+  for (std::size_t i = 0; i < n; ++i) {
+    x.push_back(static_cast<double>(i % 5));
+    x.push_back(static_cast<double>(i % 7));
+    y.push_back(i % 3 == 0 ? 1 : 0);
+    weights.push_back(1 + static_cast<double>(i % 2));
+    offset.push_back(0.1 * static_cast<double>(i % 4));
+    trials.push_back(2);
+  }
+  const auto model = [&](Likelihood likelihood, double prior_sd) {
+    GlmOptions options;
+    options.prior = options.prior_intercept = Prior::normal(0, prior_sd);
+    GlmArrays arrays{.x = {x.data(), static_cast<std::int64_t>(n), 2, 2}, .y = y};
+    arrays.weights = weights;
+    arrays.offset = offset;
+    if (likelihood == Likelihood::binomial) arrays.trials = trials;
+    return Glm(likelihood, arrays, options);
+  };
+  FitOptions base{.engine = EngineKind::gradient, .family = FamilyKind::low_rank, .rank = 1, .scalar = Scalar::float32};
+  base.max_steps = 3;
+  base.diagnostic_draws = 100;
+  base.gradient.estimator = Estimator::weights;
+  base.gradient.draws = 4;
+  base.gradient.batch_size = 20;
+  const auto expect_named = [&](const std::string& what, const Glm& other, const Change& change) {
+    FitOptions second = base;
+    second.resume = path;
+    change(second);
+    EXPECT_THAT(test::error_of([&] { static_cast<void>(velbo::fit(other, second)); }, path),
+                testing::StartsWith("argument| FILE: is of a fit with " + what + " "));
+  };
+  const auto start = [&](const Glm& of) {
+    FitOptions first = base;
+    first.checkpoint = path;
+    static_cast<void>(velbo::fit(of, first));
+  };
+
+  const Glm same = model(Likelihood::bernoulli, 1);
+  start(same);
+  const std::vector<std::pair<std::string, Change>> changes = {
+      {"engine",
+       [](FitOptions& o) {
+         o.engine = EngineKind::newton, o.family = FamilyKind::full_rank, o.rank = 0, o.gradient = {};
+       }},
+      {"family", [](FitOptions& o) { o.family = FamilyKind::mean_field, o.rank = 0; }},
+      {"rank", [](FitOptions& o) { o.rank = 2; }},
+      {"scalar", [](FitOptions& o) { o.scalar = Scalar::float64; }},
+      {"seed", [](FitOptions& o) { o.seed = 2; }},
+      {"tolerance", [](FitOptions& o) { o.tolerance *= 0.5; }},
+      {"init", [&](FitOptions& o) { o.init = velbo::fit(same, base).posterior; }},
+      {"estimator", [](FitOptions& o) { o.gradient.estimator = Estimator::local; }},
+      {"draws", [](FitOptions& o) { o.gradient.draws = 5; }},
+      {"draw_kind", [](FitOptions& o) { o.gradient.draw_kind = DrawKind::sobol; }},
+      {"entropy", [](FitOptions& o) { o.gradient.entropy = EntropyGradient::sticking_the_landing; }},
+      {"batch_size", [](FitOptions& o) { o.gradient.batch_size = 21; }},
+      {"optimizer", [](FitOptions& o) { o.gradient.optimizer = OptimizerKind::adam; }},
+      {"learning_rate", [](FitOptions& o) { o.gradient.learning_rate = 0.1; }},
+      {"momentum", [](FitOptions& o) { o.gradient.momentum = 0.5; }},
+      {"warm_up_steps", [](FitOptions& o) { o.gradient.warm_up_steps = 5; }},
+      {"decay", [](FitOptions& o) { o.gradient.decay = 0.5; }},
+      {"clip", [](FitOptions& o) { o.gradient.clip = 5; }},
+      {"averaging", [](FitOptions& o) { o.gradient.averaging = !o.gradient.averaging; }},
+      {"variance_reduction", [](FitOptions& o) { o.gradient.variance_reduction = VarianceReduction::none; }}};
+  for (const auto& [what, change] : changes) expect_named(what, same, change);
+
+  const Change none = [](FitOptions&) {};
+  expect_named("likelihood", model(Likelihood::poisson, 1), none);
+  expect_named("priors", model(Likelihood::bernoulli, 2), none);
+  for (double* const number : {&x[7], &y[4], &weights[9], &offset[3]}) {
+    const double before = std::exchange(*number, *number == 0 ? 1 : 0);
+    expect_named("data", model(Likelihood::bernoulli, 1), none);
+    *number = before;
+  }
+  x[0] += 2, x[20] -= 2;  // both 0 before: the column's mean is the same, its sd another
+  expect_named("data", model(Likelihood::bernoulli, 1), none);
+  x[0] = x[20] = 0;
+  for (std::size_t i = 0; i < x.size(); i += 2) x[i] = -x[i];  // the sd the same, the mean another
+  expect_named("data", model(Likelihood::bernoulli, 1), none);
+  for (std::size_t i = 0; i < x.size(); i += 2) x[i] = -x[i];
+  std::swap(weights[0], weights[35]);  // of rows that differ in y alone
+  expect_named("data", model(Likelihood::bernoulli, 1), none);
+  start(model(Likelihood::binomial, 1));
+  trials[11] = 3;
+  expect_named("data", model(Likelihood::binomial, 1), none);
 }
 
 TEST(Checkpoints, FilesThatAreNoneAreRefused) {
