@@ -2,7 +2,9 @@
 #include "models/kept_rows.h"
 
 #include <algorithm>
+#include <cstring>
 
+#include "data/batch_order.h"
 #include "data/feature_store.h"
 #include "math/philox.h"
 
@@ -42,23 +44,29 @@ template <class T>
 Rows<T> KeptRows<T>::rows() const {
   const auto or_null = [](const Array<T>& a) { return a.size() > 0 ? a.data() : nullptr; };
   const FeatureStore& x = data_.x.store();
+  const Columns& columns = copy_ ? copy_->columns : *columns_;
   Rows<T> out{.x = x.x,
               .element = x.element,
               .stride = x.stride,
               .row_start = x.row_start,
               .column = x.column,
               .value = x.value,
-              .centre = columns_->centre.empty() ? nullptr : columns_->centre.data(),
+              .centre = columns.centre.empty() ? nullptr : columns.centre.data(),
               .intercept = data_.recipe.has_intercept,
-              .y = columns_->y.data(),
-              .trials = or_null(columns_->trials),
-              .weights = or_null(columns_->weights),
-              .offset = or_null(columns_->offset),
+              .y = columns.y.data(),
+              .trials = or_null(columns.trials),
+              .weights = or_null(columns.weights),
+              .offset = or_null(columns.offset),
               .scale = scale_,
               .index = index_ ? index_->data() : nullptr,
               .n_rows = size(),
               .n_features = x.n_columns,
               .likelihood = row_likelihood(data_.recipe.likelihood)};
+  if (copy_) {
+    out.x = copy_->x.data();
+    out.stride = x.n_columns;
+    out.index = nullptr;
+  }
   if (columns_->on_device) {
     columns_->on_device->point(out);
     if (index_) {
@@ -96,6 +104,37 @@ Rows<T> KeptRows<T>::batch(const std::int64_t* batch, std::int64_t count) {
 }
 
 template <class T>
+std::shared_ptr<const typename KeptRows<T>::Copy> KeptRows<T>::copy_of(const std::vector<std::int64_t>& chosen) const {
+  const FeatureStore& x = data_.x.store();
+  const auto element = static_cast<std::size_t>(x.element == Element::float32 ? 4 : 8);
+  const std::size_t row_bytes = element * static_cast<std::size_t>(x.n_columns);
+  if (device_.kind != DeviceKind::cpu || !choose_streaming(x)) return nullptr;
+  if (row_bytes * chosen.size() > static_cast<std::size_t>(kMostCopied)) return nullptr;
+  auto out = std::make_shared<Copy>();
+  out->x.resize(row_bytes * chosen.size());
+  for (std::size_t i = 0; i < chosen.size(); ++i)
+    std::memcpy(out->x.data() + i * row_bytes,
+                static_cast<const std::byte*>(x.x) + element * static_cast<std::size_t>(chosen[i] * x.stride),
+                row_bytes);
+  const auto some = [&](const Array<T>& all) {
+    if (all.size() == 0) return Array<T>();
+    std::vector<T> values;
+    values.reserve(chosen.size());
+    for (const std::int64_t row : chosen) values.push_back(all.data()[row]);
+    Array<T> array(device_, static_cast<std::int64_t>(values.size()));
+    array.upload(values);
+    return array;
+  };
+  out->columns = {.y = some(columns_->y),
+                  .trials = some(columns_->trials),
+                  .weights = some(columns_->weights),
+                  .offset = some(columns_->offset),
+                  .centre = columns_->centre,
+                  .on_device = nullptr};
+  return out;
+}
+
+template <class T>
 KeptRows<T> KeptRows<T>::subsample(std::int64_t wanted, Key key) const {
   Index index;
   std::vector<std::int64_t>& chosen = index.host;
@@ -110,6 +149,7 @@ KeptRows<T> KeptRows<T>::subsample(std::int64_t wanted, Key key) const {
   }
   if (device_.kind == DeviceKind::cuda) upload(index);
   KeptRows out = *this;
+  out.copy_ = copy_of(chosen);
   out.index_ = std::make_shared<const Index>(std::move(index));
   out.batch_ = nullptr;
   out.scale_ = scale_ * static_cast<T>(static_cast<double>(n_rows) / static_cast<double>(wanted));

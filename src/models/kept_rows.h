@@ -1,5 +1,6 @@
 // models/kept_rows.h - a model's rows as operations take them: read in place, centred, or some of them.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -17,6 +18,8 @@ namespace velbo::internal {
 template <class T>
 class KeptRows {
  public:
+  static constexpr std::int64_t kMostCopied = std::int64_t{256} << 20;  // bytes
+
   KeptRows(const GlmData& data, const Context& context, const Centring& centring);
 
   [[nodiscard]] std::int64_t size() const {
@@ -27,7 +30,9 @@ class KeptRows {
   // Rows `batch` (stored row numbers, host memory that the caller keeps) out of all, standing for all; until the next call.
   [[nodiscard]] Rows<T> batch(const std::int64_t* batch, std::int64_t count);
 
-  // `wanted` rows, one drawn at random from each of as many equal stretches, with a scale that makes them stand for all.
+  // `wanted` rows, one drawn at random from each of as many equal stretches, with a scale that makes them stand for all.  On the
+  // CPU those of a large mapped file are copied, up to kMostCopied: read where they are, every look at them would bring
+  // nearly the whole file into memory again.
   [[nodiscard]] KeptRows subsample(std::int64_t wanted, Key key) const;
 
  private:
@@ -48,10 +53,18 @@ class KeptRows {
     [[nodiscard]] const std::int64_t* data() const { return on_device.size() > 0 ? on_device.data() : host.data(); }
   };
 
+  // Rows of a subsample in memory of their own, one behind the other; their columns too.
+  struct Copy {
+    std::vector<std::byte> x;
+    Columns columns;
+  };
+  [[nodiscard]] std::shared_ptr<const Copy> copy_of(const std::vector<std::int64_t>& chosen) const;
+
   const GlmData& data_;
   Device device_;
   std::shared_ptr<const Columns> columns_;
   std::shared_ptr<const Index> index_;  // null: all rows
+  std::shared_ptr<const Copy> copy_;    // of the index's rows; null: they are read where they are
   std::shared_ptr<Index> batch_;        // of a device: the last batch
   T scale_ = 1;
 };
