@@ -85,7 +85,7 @@ std::vector<double> steps(const StepCase& c) {
                             .elbo = all.data() + 4 * p,
                             .elbo_size = 7};
   LaunchedSteps repetition;
-  const std::int64_t n_steps = d > 100 ? 2 : 5;
+  const std::int64_t n_steps = d > 100 ? 2 : 3;
   program.run(n_steps, v, [&](std::int64_t n_rows, std::int64_t n, const auto& enqueue) {
     repetition.repeat(program.launch(), internal::StepRepetition::launches, n_rows, n, enqueue);
   });
