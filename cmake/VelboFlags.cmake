@@ -56,10 +56,9 @@ function(velbo_internal_target target)
   if(VELBO_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${VELBO_SANITIZE} -fno-sanitize-recover=all
                                              -fno-omit-frame-pointer)
-    if(VELBO_SANITIZE MATCHES "undefined")
-      # Null pointers trap anyway, and there is no virtual inheritance to confuse; checked at every access of Eigen's inlined
-      # templates, these three and alignment double the time to compile.  Alignment is checked where pointers are cast to
-      # vectors: in the loops over rows and in kernels.
+    if(VELBO_SANITIZE_QUICK AND VELBO_SANITIZE MATCHES "undefined")
+      # Checked at every access of Eigen's inlined templates, these double the time to compile.  Alignment is checked all the
+      # same where pointers are cast to vectors: in the loops over rows and in kernels.
       set(unchecked null,object-size,vptr)
       if(NOT target MATCHES "row_kernels|kernels_|emulat|wide_lanes")
         string(APPEND unchecked ",alignment")

@@ -15,6 +15,8 @@ set_property(CACHE VELBO_CUDA PROPERTY STRINGS AUTO ON OFF)
 
 set(VELBO_SANITIZE "" CACHE STRING "Sanitizers to build everything with: address,undefined or thread; empty for none")
 
+option(VELBO_SANITIZE_QUICK "Leave out of the undefined-behaviour sanitizer what doubles the time to compile" OFF)
+
 option(VELBO_FUZZ "Build the fuzz targets with libFuzzer (Clang), and nothing else of the tests" OFF)
 
 if(PROJECT_IS_TOP_LEVEL)
