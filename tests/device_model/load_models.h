@@ -36,13 +36,11 @@ inline VelboDeviceModel load_model(const std::string& name) {
 }
 
 // Skips where there is no such device, or no models for it; the emulator is always there.
-class OnModelsDevice : public testing::Test {
+class OnModelsDevice : public CudaTest {
  protected:
   void SetUp() override {
-    if (on_cpu()) GTEST_SKIP() << "VELBO_TEST_DEVICE is not set";
-    const std::string reason = why_not_here();
-    ASSERT_TRUE(reason.empty() || !emulated()) << reason;
-    if (!reason.empty()) GTEST_SKIP() << reason;
+    CudaTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
     if (!std::filesystem::exists(models_file())) GTEST_SKIP() << "this velbo was built without CUDA";
   }
 };

@@ -88,15 +88,7 @@ Glm model_of(const Case& c) {
                         c.model);
 }
 
-class DeviceSteps : public testing::TestWithParam<Case> {
- protected:
-  void SetUp() override {
-    if (on_cpu()) GTEST_SKIP() << "VELBO_TEST_DEVICE is not set";
-    const std::string reason = why_not_here();
-    if (!reason.empty() && emulated()) FAIL() << reason;
-    if (!reason.empty()) GTEST_SKIP() << reason;
-  }
-};
+class DeviceSteps : public CudaTest, public testing::WithParamInterface<Case> {};
 
 void expect_same(const EngineState& device, const EngineState& host, const char* name, double tolerance) {
   const Eigen::VectorXd a = device.vector(name), b = host.vector(name);

@@ -51,15 +51,7 @@ std::vector<Case> cases() {
   };
 }
 
-class OnCudaDevice : public testing::Test {
- protected:
-  void SetUp() override {
-    if (internal::on_cpu()) GTEST_SKIP() << "VELBO_TEST_DEVICE is not set";
-    const std::string reason = internal::why_not_here();
-    if (!reason.empty() && internal::emulated()) FAIL() << reason;
-    if (!reason.empty()) GTEST_SKIP() << reason;
-  }
-};
+using OnCudaDevice = internal::CudaTest;
 
 class OnCuda : public OnCudaDevice, public testing::WithParamInterface<Case> {};
 

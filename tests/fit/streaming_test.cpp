@@ -28,13 +28,10 @@ constexpr std::int64_t kRows = 211;
 // Five slabs of kRows rows of 3 doubles, each of seven pieces.
 constexpr internal::StreamSizes kSmall{.slab_bytes = 50 * 32, .piece_bytes = 8 * 32};
 
-class Streaming : public testing::Test {
+class Streaming : public internal::CudaTest {
  protected:
   void SetUp() override {
-    if (internal::on_cpu()) GTEST_SKIP() << "VELBO_TEST_DEVICE is not set";
-    const std::string reason = internal::why_not_here();
-    if (!reason.empty() && internal::emulated()) FAIL() << reason;
-    if (!reason.empty()) GTEST_SKIP() << reason;
+    CudaTest::SetUp();
     internal::stream_sizes() = kSmall;
   }
   void TearDown() override {

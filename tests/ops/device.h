@@ -97,14 +97,27 @@ inline std::string why_not_here() {
 }
 
 // Skips where they cannot; the emulator is there wherever it is named.
-template <class T>
-class OpsTest : public testing::Test {
+class DeviceTest : public testing::Test {
  public:
   void SetUp() override {
     const std::string reason = why_not_here();
     if (!reason.empty() && emulated()) FAIL() << reason;
     if (!reason.empty()) GTEST_SKIP() << reason;
   }
+};
+
+// Of what a CUDA device alone does.
+class CudaTest : public DeviceTest {
+ public:
+  void SetUp() override {
+    if (on_cpu()) GTEST_SKIP() << "VELBO_TEST_DEVICE is not set";
+    DeviceTest::SetUp();
+  }
+};
+
+template <class T>
+class OpsTest : public DeviceTest {
+ public:
   static const Ops<T>& ops(const Context& context) { return context.ops<T>(); }
 };
 using Scalars = testing::Types<float, double>;
