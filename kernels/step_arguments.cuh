@@ -52,6 +52,7 @@ struct StepArguments {
   std::int64_t n_stored = 0;
   std::int64_t batch_size = 0;  // of an epoch's batches; the last may have fewer rows
   std::uint64_t batch_key = 0;
+  std::int64_t block_rows = 1;  // of a BatchOrder
   std::int64_t* index = nullptr;
 
   const std::int64_t* line = nullptr;    // [columns] of each column

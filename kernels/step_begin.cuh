@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "math/permutation.h"
+#include "math/block_permutation.h"
 #include "sobol.cuh"
 #include "step_arguments.cuh"
 
@@ -18,8 +18,9 @@ __global__ void __launch_bounds__(kThreads) begin_step(const StepArguments<T> a)
   const auto noise = static_cast<std::uint32_t>(step);
   const std::int64_t per_epoch = (a.n_stored + a.batch_size - 1) / a.batch_size;
   const std::int64_t epoch = step / per_epoch, first = (step - epoch * per_epoch) * a.batch_size;
-  const internal::Permutation order = internal::make_permutation(
-      internal::folded_in(a.batch_key, static_cast<std::uint64_t>(epoch)), static_cast<std::uint64_t>(a.n_stored));
+  const internal::BlockPermutation order = internal::make_block_permutation(
+      internal::folded_in(a.batch_key, static_cast<std::uint64_t>(epoch)), static_cast<std::uint64_t>(a.n_stored),
+      static_cast<std::uint64_t>(a.block_rows));
   const auto stored = [&](std::int64_t i) {
     return a.index != nullptr
                ? static_cast<std::int64_t>(internal::permuted(order, static_cast<std::uint64_t>(first + i)))

@@ -32,6 +32,7 @@ class StepProgram {
     a.n_stored = rows_.n_rows;
     a.batch_size = model.batch_size;
     a.batch_key = model.batch_key;
+    a.block_rows = model.block_rows;
     a.has_sigma = model.has_sigma;
     a.weights_are_precisions = model.weights_are_precisions;
     a.log_normaliser = model.log_normaliser;

@@ -1,5 +1,7 @@
 // velbo/context.h - where work runs: a device and a number of host threads.
 #pragma once
+#include <memory>
+
 #include "velbo/device.h"
 #include "velbo/export.h"
 
@@ -8,7 +10,8 @@ namespace velbo {
 namespace internal {
 template <class T>
 struct Ops;
-}
+class ThreadTeam;
+}  // namespace internal
 
 // Chosen once a fit and passed down to every operation.  Immutable, cheap to copy, usable from any thread.
 class VELBO_EXPORT Context {
@@ -23,6 +26,8 @@ class VELBO_EXPORT Context {
   [[nodiscard]] int threads() const noexcept { return threads_; }
   [[nodiscard]] bool streams_rows() const noexcept { return streams_rows_; }
 
+  // The host's threads, which copies share; started when first needed and gone with the last copy.
+  [[nodiscard]] internal::ThreadTeam& team() const noexcept { return *team_; }
   // The device's operations, for T = float or double; src/backend/ops.h says what is in it.
   template <class T>
   [[nodiscard]] const internal::Ops<T>& ops() const;
@@ -31,6 +36,7 @@ class VELBO_EXPORT Context {
   Device device_;
   int threads_ = 1;
   bool streams_rows_ = false;
+  std::shared_ptr<internal::ThreadTeam> team_;
 };
 
 }  // namespace velbo

@@ -53,9 +53,9 @@ class VELBO_EXPORT FeatureMatrix {
   void row(std::int64_t n, std::span<double> out) const;
 
   [[nodiscard]] const internal::FeatureStore& store() const noexcept { return *store_; }
+  explicit FeatureMatrix(std::shared_ptr<const internal::FeatureStore> store) noexcept : store_(std::move(store)) {}
 
  private:
-  explicit FeatureMatrix(std::shared_ptr<const internal::FeatureStore> store) noexcept : store_(std::move(store)) {}
   static const std::shared_ptr<const internal::FeatureStore>& nothing();
 
   std::shared_ptr<const internal::FeatureStore> store_ = nothing();

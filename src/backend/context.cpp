@@ -8,6 +8,7 @@
 #include "backend/cuda_ops.h"
 #include "backend/ops.h"
 #include "cpu/isa.h"
+#include "cpu/thread_team.h"
 #include "velbo/error.h"
 
 namespace velbo {
@@ -28,6 +29,7 @@ Context::Context(Device device, int threads, bool streams_rows)
   require_usable(device);
   internal::require_isa();
   if (threads_ == 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  team_ = std::make_shared<internal::ThreadTeam>(threads_);
 }
 
 template <>

@@ -28,6 +28,7 @@ struct StepModel {
   Rows<T> rows;                 // all of them: no index, nothing streamed
   std::int64_t batch_size = 0;  // n_rows: all rows, in order
   std::uint64_t batch_key = 0;  // of a BatchOrder in memory
+  std::int64_t block_rows = 1;  // of it
   std::int64_t n_latents = 0;
   std::int64_t n_lines = 0;                   // D, or D + 1
   const std::int64_t* line = nullptr;         // [columns] of each column's coefficient

@@ -47,8 +47,8 @@ void copy_lower(const std::vector<double>& total, std::int64_t place, std::int64
 template <class Piece>
 void for_rows(const Context& context, std::int64_t n_rows, std::int64_t width, const Piece& piece) {
   const std::int64_t rows = std::max<std::int64_t>(1, 131072 / std::max<std::int64_t>(width, 1));
-  const int threads = threads_for(context, static_cast<double>(n_rows) * static_cast<double>(width));
-  parallel_for((n_rows + rows - 1) / rows, threads,
+  const Workers workers = workers_for(context, static_cast<double>(n_rows) * static_cast<double>(width));
+  parallel_for((n_rows + rows - 1) / rows, workers,
                [&](std::int64_t i, int) { piece(i * rows, std::min(n_rows, (i + 1) * rows)); });
 }
 
@@ -73,7 +73,7 @@ void normals(const Context& context, Key key, std::uint32_t step, std::uint32_t 
   const double operations = 40.0 * static_cast<double>(n_draws) * static_cast<double>(dimension);
   const std::int64_t per_piece = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(dimension, 1));
   const std::int64_t pieces = (n_draws + per_piece - 1) / per_piece;
-  parallel_for(pieces, threads_for(context, operations), [&](std::int64_t piece, int) {
+  parallel_for(pieces, workers_for(context, operations), [&](std::int64_t piece, int) {
     for (std::int64_t s = piece * per_piece; s < std::min(n_draws, (piece + 1) * per_piece); ++s)
       standard_normals(key, step, first_draw + static_cast<std::uint32_t>(s), 0,
                        std::span<T>(out + s * dimension, static_cast<std::size_t>(dimension)));
@@ -203,11 +203,11 @@ void log_likelihood_gradient(const Context& context, const Rows<T>& rows, const 
                                         draws_scratch<T>(d, std::min(n_draws, kMostDraws), gradient != nullptr),
                                         draws * (static_cast<double>((gradient != nullptr ? 4 : 2) * d) + 30));
   const Chunks& chunks = plan.chunks;
-  const int threads = threads_for(context, plan.operations);
-  Scratches<T> scratch(threads, plan.scratch);
+  const Workers workers = workers_for(context, plan.operations);
+  Scratches<T> scratch(workers.threads, plan.scratch);
   std::vector<double> values(static_cast<std::size_t>(chunks.count * n_draws), 0.0);  // [chunks, S]
   std::vector<double> gradients(gradient != nullptr ? static_cast<std::size_t>(chunks.count * n_draws * d) : 0, 0.0);
-  parallel_for(chunks.count * blocks, threads, [&](std::int64_t piece, int worker) {
+  parallel_for(chunks.count * blocks, workers, [&](std::int64_t piece, int worker) {
     const std::int64_t chunk = piece / blocks, block = piece % blocks;
     const std::int64_t begin = chunk * chunks.rows, first = block * kMostDraws;
     kernel({.rows = &rows,

@@ -64,8 +64,9 @@ double count_entries(const Rows<T>& rows) {
   return static_cast<double>(count);
 }
 
-inline int threads_for(const Context& context, double operations) {
-  return operations < kOperationsWorthThreads ? 1 : std::max(1, context.threads());
+inline Workers workers_for(const Context& context, double operations) {
+  if (operations < kOperationsWorthThreads) return 1;
+  return {context.threads(), &context.team()};
 }
 
 // Scratch memory of each thread, made by the thread that first needs it.
@@ -109,10 +110,10 @@ template <class T, class Kernel>
 std::vector<double> sum_over_rows(const Context& context, std::int64_t n_rows, const Plan& plan, std::int64_t n_sums,
                                   const Kernel& kernel) {
   const Chunks& chunks = plan.chunks;
-  const int threads = threads_for(context, plan.operations);
-  Scratches<T> scratch(threads, plan.scratch);
+  const Workers workers = workers_for(context, plan.operations);
+  Scratches<T> scratch(workers.threads, plan.scratch);
   std::vector<std::vector<double>> partial(static_cast<std::size_t>(chunks.count));
-  parallel_for(chunks.count, threads, [&](std::int64_t i, int worker) {
+  parallel_for(chunks.count, workers, [&](std::int64_t i, int worker) {
     auto& sums = partial[static_cast<std::size_t>(i)];
     sums.assign(static_cast<std::size_t>(n_sums), 0.0);
     const std::int64_t begin = i * chunks.rows;

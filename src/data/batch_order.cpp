@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <numeric>
 #include <utility>
 
 #include "data/uniform_below.h"
-#include "math/permutation.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
@@ -19,10 +19,19 @@ constexpr std::int64_t kBlockBytes = std::int64_t{2} << 20;
 constexpr std::int64_t kBufferBytes = std::int64_t{256} << 20;
 // A constant, not the memory that is free just now: a fit that is resumed or run again orders its rows the same way.
 constexpr double kStreamedBytes = 1 << 30;
+constexpr double kCachedBytes = 1 << 20;     // rows of fewer are anywhere as quick to read
+constexpr std::int64_t kRunBytes = 16384;    // of a block in memory: what is read at once costs little more than a row
 constexpr std::uint64_t kBlocksOfEpoch = 0;  // what an epoch's key is folded with; buffers are 1, 2, ...
 
-std::int64_t row_bytes(const FeatureStore& x) {
-  return std::max<std::int64_t>(1, x.stride * (x.element == Element::float32 ? 4 : 8));
+double row_bytes(const FeatureStore& x) {
+  if (x.row_start != nullptr)
+    return 8 +
+           12 * static_cast<double>(x.row_start[x.n_rows]) / static_cast<double>(std::max<std::int64_t>(1, x.n_rows));
+  return static_cast<double>(x.stride) * (x.element == Element::float32 ? 4 : 8);
+}
+
+std::int64_t rows_in(std::int64_t bytes, const FeatureStore& x) {
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(bytes) / row_bytes(x)));
 }
 
 // Fisher and Yates from the front: items[begin .. end) become final.  Which item is swapped to place i depends on the key
@@ -94,60 +103,83 @@ void BatchOrder::Buffer::shuffle_to(std::size_t end) {
   done = end;
 }
 
-BatchOrder::BatchOrder(std::int64_t n_rows, std::int64_t batch_size, Key key, std::optional<Streaming> streaming)
-    : n_rows_(n_rows), batch_size_(batch_size), key_(key), streaming_(streaming) {
+BatchOrder::BatchOrder(std::int64_t n_rows, std::int64_t batch_size, Key key, RowBlocks blocks)
+    : n_rows_(n_rows), batch_size_(batch_size), key_(key), blocks_(blocks) {
   if (batch_size < 1 || batch_size > n_rows)
     throw Error(ErrorCode::argument,
                 fmt::format("batch size is {}, expected 1 to the number of rows, {}", batch_size, n_rows));
-  if (!streaming_) return;
-  if (streaming_->block_rows < 1 || streaming_->buffer_rows < 1)
-    throw Error(ErrorCode::argument, fmt::format("blocks of {} rows and buffers of {}, expected 1 or more",
-                                                 streaming_->block_rows, streaming_->buffer_rows));
-  streaming_->block_rows = std::min(streaming_->block_rows, n_rows);
-  streaming_->buffer_rows =
-      std::max<std::int64_t>(1, streaming_->buffer_rows / streaming_->block_rows) * streaming_->block_rows;
+  if (blocks_.block_rows < 1 || blocks_.buffer_rows < 0)
+    throw Error(ErrorCode::argument,
+                fmt::format("blocks of {} rows and buffers of {}, expected 1 or more and 0 or more", blocks_.block_rows,
+                            blocks_.buffer_rows));
+  blocks_.block_rows = std::min(blocks_.block_rows, n_rows);
+  if (blocks_.streamed())
+    blocks_.buffer_rows = std::max<std::int64_t>(1, blocks_.buffer_rows / blocks_.block_rows) * blocks_.block_rows;
 }
 
-Permutation BatchOrder::epoch_order(std::int64_t epoch) const {
-  return make_permutation(fold_in(key_, static_cast<std::uint64_t>(epoch)).value, static_cast<std::uint64_t>(n_rows_));
+BlockPermutation BatchOrder::epoch_order(std::int64_t epoch) const {
+  return make_block_permutation(fold_in(key_, static_cast<std::uint64_t>(epoch)).value,
+                                static_cast<std::uint64_t>(n_rows_), static_cast<std::uint64_t>(blocks_.block_rows));
+}
+
+void BatchOrder::append_in_memory(std::int64_t epoch, std::int64_t begin, std::int64_t end) {
+  const BlockPermutation p = epoch_order(epoch);
+  if (p.size == 1) {
+    append_permuted(p.blocks, begin, end, batch_);
+    sort_below(batch_, scratch_, n_rows_);
+    return;
+  }
+  runs_.clear();
+  for (std::int64_t at = begin; at < end;) {
+    const auto row = static_cast<std::int64_t>(permuted(p, static_cast<std::uint64_t>(at)));
+    const std::int64_t stop = std::min(n_rows_, (row / blocks_.block_rows + 1) * blocks_.block_rows);
+    const std::int64_t count = std::min(end - at, stop - row);
+    runs_.push_back({row, row + count});
+    at += count;
+  }
+  std::sort(runs_.begin(), runs_.end(), [](const RowRange& a, const RowRange& b) { return a.begin < b.begin; });
+  batch_.resize(static_cast<std::size_t>(end - begin));
+  std::int64_t* to = batch_.data();
+  for (const RowRange& run : runs_)
+    for (std::int64_t row = run.begin; row < run.end; ++row) *to++ = row;
 }
 
 void BatchOrder::enter_epoch(std::int64_t epoch) {
-  if (epoch_ == epoch || !streaming_) return;
+  if (epoch_ == epoch || !is_streaming()) return;
   epoch_ = epoch;
-  const std::int64_t n_blocks = (n_rows_ + streaming_->block_rows - 1) / streaming_->block_rows;
-  blocks_.resize(static_cast<std::size_t>(n_blocks));
-  std::iota(blocks_.begin(), blocks_.end(), 0);
+  const std::int64_t n_blocks = (n_rows_ + blocks_.block_rows - 1) / blocks_.block_rows;
+  block_order_.resize(static_cast<std::size_t>(n_blocks));
+  std::iota(block_order_.begin(), block_order_.end(), 0);
   const Key key = fold_in(fold_in(key_, static_cast<std::uint64_t>(epoch)), kBlocksOfEpoch);
-  shuffle(blocks_, 0, blocks_.size(), key);
-  short_at_ = std::find(blocks_.begin(), blocks_.end(), n_blocks - 1) - blocks_.begin();
+  shuffle(block_order_, 0, block_order_.size(), key);
+  short_at_ = std::find(block_order_.begin(), block_order_.end(), n_blocks - 1) - block_order_.begin();
 }
 
 std::int64_t BatchOrder::n_buffers() const noexcept {
-  return (n_rows_ + streaming_->buffer_rows - 1) / streaming_->buffer_rows;
+  return (n_rows_ + blocks_.buffer_rows - 1) / blocks_.buffer_rows;
 }
 
 std::int64_t BatchOrder::buffer_start(std::int64_t index) const noexcept {
   if (index == 0) return 0;
   if (index >= n_buffers()) return n_rows_;
-  const std::int64_t blocks_before = index * (streaming_->buffer_rows / streaming_->block_rows);
+  const std::int64_t blocks_before = index * (blocks_.buffer_rows / blocks_.block_rows);
   const std::int64_t lacking =
-      static_cast<std::int64_t>(blocks_.size()) * streaming_->block_rows - n_rows_;  // of the short block
-  return blocks_before * streaming_->block_rows - (short_at_ < blocks_before ? lacking : 0);
+      static_cast<std::int64_t>(block_order_.size()) * blocks_.block_rows - n_rows_;  // of the short block
+  return blocks_before * blocks_.block_rows - (short_at_ < blocks_before ? lacking : 0);
 }
 
 std::int64_t BatchOrder::buffer_at(std::int64_t position) const noexcept {
-  std::int64_t index = position / streaming_->buffer_rows;
+  std::int64_t index = position / blocks_.buffer_rows;
   while (buffer_start(index + 1) <= position)
     ++index;  // at most once: a short block moves starts by less than a buffer
   return index;
 }
 
 void BatchOrder::append_blocks(std::int64_t index, std::vector<RowRange>& out) const {
-  const std::int64_t size = streaming_->block_rows, per_buffer = streaming_->buffer_rows / size;
-  const auto end = std::min(static_cast<std::int64_t>(blocks_.size()), (index + 1) * per_buffer);
+  const std::int64_t size = blocks_.block_rows, per_buffer = blocks_.buffer_rows / size;
+  const auto end = std::min(static_cast<std::int64_t>(block_order_.size()), (index + 1) * per_buffer);
   for (std::int64_t i = index * per_buffer; i < end; ++i) {
-    const std::int64_t begin = blocks_[static_cast<std::size_t>(i)] * size;
+    const std::int64_t begin = block_order_[static_cast<std::size_t>(i)] * size;
     out.push_back({begin, std::min(n_rows_, begin + size)});
   }
 }
@@ -172,9 +204,8 @@ std::span<const std::int64_t> BatchOrder::batch(std::int64_t step) {
   enter_epoch(epoch);
   const std::int64_t begin = step % batches_per_epoch() * batch_size_, end = std::min(n_rows_, begin + batch_size_);
   batch_.clear();
-  if (!streaming_) {
-    append_permuted(epoch_order(epoch), begin, end, batch_);
-    sort_below(batch_, scratch_, n_rows_);
+  if (!is_streaming()) {
+    append_in_memory(epoch, begin, end);
     return batch_;
   }
   for (std::int64_t at = begin; at < end;) {
@@ -191,7 +222,7 @@ std::span<const std::int64_t> BatchOrder::batch(std::int64_t step) {
 
 std::vector<RowRange> BatchOrder::reads_ahead(std::int64_t step) {
   std::vector<RowRange> out;
-  if (!streaming_) return out;
+  if (!is_streaming()) return out;
   const std::int64_t epoch = step / batches_per_epoch();
   const std::int64_t end = std::min(n_rows_, (step % batches_per_epoch() + 1) * batch_size_);
   enter_epoch(epoch);
@@ -206,16 +237,14 @@ std::vector<RowRange> BatchOrder::reads_ahead(std::int64_t step) {
   return out;
 }
 
-BatchOrder::Streaming streaming_for(const FeatureStore& x) {
-  const std::int64_t bytes = row_bytes(x);
-  return {std::max<std::int64_t>(1, kBlockBytes / bytes), std::max<std::int64_t>(1, kBufferBytes / bytes)};
-}
+RowBlocks streamed_blocks(const FeatureStore& x) { return {rows_in(kBlockBytes, x), rows_in(kBufferBytes, x)}; }
 
-std::optional<BatchOrder::Streaming> choose_streaming(const FeatureStore& x) {
-  if (!x.is_mapped) return std::nullopt;
-  const double bytes = static_cast<double>(row_bytes(x)) * static_cast<double>(x.n_rows);
-  if (bytes <= kStreamedBytes) return std::nullopt;
-  return streaming_for(x);
+RowBlocks choose_blocks(const FeatureStore& x) {
+  const double bytes = row_bytes(x) * static_cast<double>(x.n_rows);
+  if (bytes > kStreamedBytes) return x.is_mapped ? streamed_blocks(x) : RowBlocks{};
+  if (bytes <= kCachedBytes) return {};
+  // Powers of two divide batches, which are then of whole blocks.
+  return {.block_rows = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(rows_in(kRunBytes, x))))};
 }
 
 }  // namespace velbo::internal

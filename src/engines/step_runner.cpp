@@ -43,7 +43,10 @@ class GlmStepRunner final : public StepRunner {
       priors.push_back({prior, log_prior_constant(prior, positive), positive});
     }
     model.batch_size = order != nullptr ? order->batch_size() : data_.n_rows;
-    model.batch_key = order != nullptr ? order->key().value : 0;
+    if (order != nullptr) {
+      model.batch_key = order->key().value;
+      model.block_rows = order->block_rows();
+    }
     std::vector<std::uint32_t> directions;
     if (settings.estimator == Estimator::weights && settings.draw_kind == DrawKind::sobol) {
       directions = sobol_directions(model.n_latents);

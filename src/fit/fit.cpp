@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 #include <new>
+#include <optional>
 #include <system_error>
 
 #include "data/feature_store.h"
@@ -16,6 +17,7 @@
 #include "fit/choices.h"
 #include "fit/diagnosis.h"
 #include "fit/make_engine.h"
+#include "models/shuffled_rows.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
 #include "velbo/version.h"
@@ -190,18 +192,21 @@ namespace {
 Fit fit_or_throw(const Glm& model, const FitOptions& options) {
   using namespace internal;
   const Stopwatch watch;
-  const GlmData& data = model.data();
-  const Choices choices = choose(data, options);
+  const Choices choices = choose(model.data(), options);
   const Context context(choices.device, options.threads, choices.streamed);
+  std::optional<GlmData> shuffled;
+  if (choices.shuffled())
+    shuffled = with_shuffled_rows(model.data(), make_key(options.seed, Purpose::shuffle), context);
+  const GlmData& data = shuffled ? *shuffled : model.data();
   const std::unique_ptr<Engine> engine = make_engine(data, context, choices, options);
   const auto identity = options.checkpoint.empty() && options.resume.empty()
                             ? std::map<std::string, std::string>()
-                            : checkpoint_identity(data, options, choices);
+                            : checkpoint_identity(model.data(), options, choices);
   if (!options.resume.empty()) resume(*engine, options.resume, identity);
   Checkpoints checkpoints(options, identity);
   const Outcome outcome = run(*engine, options, choices.max_steps, checkpoints, watch);
   // A file that changed while it was read makes the answer that of no data at all.
-  if (const MappedFile* const file = data.x.store().file; file != nullptr) file->check_unchanged();
+  if (const MappedFile* const file = model.data().x.store().file; file != nullptr) file->check_unchanged();
   const EngineReport report = engine->report();
   const double fit_seconds = watch.seconds() - outcome.seconds_evaluating;
 

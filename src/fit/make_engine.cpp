@@ -70,8 +70,7 @@ std::unique_ptr<Engine> make(const GlmData& data, const Context& context, const 
   add_loadings(*point, choices.rank, fold_in(key, 1));
   const GradientOptions& g = choices.gradient;
   std::optional<BatchOrder> order;
-  if (g.batch_size < data.n_rows)
-    order.emplace(data.n_rows, g.batch_size, fold_in(key, 2), choose_streaming(data.x.store()));
+  if (g.batch_size < data.n_rows) order.emplace(data.n_rows, g.batch_size, fold_in(key, 2), choices.blocks);
   auto estimator = make_estimator<T>(
       data, context, *point,
       {.estimator = g.estimator, .draws = g.draws, .draw_kind = g.draw_kind, .entropy = g.entropy}, fold_in(key, 3));

@@ -65,4 +65,19 @@ VELBO_HD std::uint64_t permuted(const Permutation& p, std::uint64_t at) {
   return at;
 }
 
+// The place of `element` < n: permuted(p, place_of(p, element)) == element.
+VELBO_HD std::uint64_t place_of(const Permutation& p, std::uint64_t element) {
+  const std::uint32_t high_mask = (1U << p.high_bits) - 1, low_mask = (1U << p.low_bits) - 1;
+  do {
+    std::uint32_t high = static_cast<std::uint32_t>(element >> p.low_bits);
+    std::uint32_t low = static_cast<std::uint32_t>(element) & low_mask;
+    for (int round = Permutation::kRounds; round > 0; round -= 2) {
+      low ^= mixed(high ^ p.keys[round - 1]) & low_mask;
+      high ^= mixed(low ^ p.keys[round - 2]) & high_mask;
+    }
+    element = (std::uint64_t{high} << p.low_bits) | low;
+  } while (element >= p.n);
+  return element;
+}
+
 }  // namespace velbo::internal

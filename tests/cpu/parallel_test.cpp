@@ -40,5 +40,74 @@ TEST(ParallelFor, PassesOnAnExceptionAndStops) {
   EXPECT_LT(started, 5000);
 }
 
+// A team is used again and again, whether its helpers are awake or asleep.
+TEST(ThreadTeam, DoesJobAfterJob) {
+  for (const int threads : {2, 3, 16}) {
+    ThreadTeam team(threads);
+    for (int job = 0; job < 2000; ++job) {
+      std::vector<int> done(37, 0);
+      parallel_for(37, {threads, &team}, [&](std::int64_t i, int worker) {
+        done[static_cast<std::size_t>(i)] += job + 1;
+        if (worker < 0 || worker >= threads) done[static_cast<std::size_t>(i)] = -1;
+      });
+      for (const int value : done) ASSERT_EQ(value, job + 1);
+      if (job % 500 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+}
+
+// Two pieces that wait for each other: one thread alone would never end.
+TEST(ThreadTeam, HelpersDoHelp) {
+  ThreadTeam team(2);
+  for (int job = 0; job < 20; ++job) {
+    std::atomic<int> here{0};
+    parallel_for(2, {2, &team}, [&](std::int64_t, int) {
+      ++here;
+      while (here < 2) std::this_thread::yield();
+    });
+    EXPECT_EQ(here, 2);
+  }
+}
+
+TEST(ThreadTeam, WorkWithinWorkIsDoneByItsThread) {
+  ThreadTeam team(3);
+  std::atomic<int> done{0};
+  parallel_for(50, {3, &team}, [&](std::int64_t, int) {
+    const std::thread::id me = std::this_thread::get_id();
+    parallel_for(10, {3, &team}, [&](std::int64_t, int worker) {
+      EXPECT_EQ(worker, 0);
+      EXPECT_EQ(std::this_thread::get_id(), me);
+      ++done;
+    });
+  });
+  EXPECT_EQ(done, 500);
+}
+
+TEST(ThreadTeam, ManyCallersAtOnce) {
+  ThreadTeam team(3);
+  std::atomic<int> done{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller)
+    callers.emplace_back([&] {
+      for (int job = 0; job < 200; ++job) parallel_for(9, {3, &team}, [&](std::int64_t, int) { ++done; });
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(done, 4 * 200 * 9);
+}
+
+TEST(ThreadTeam, GoesOnAfterAnException) {
+  ThreadTeam team(3);
+  for (int job = 0; job < 20; ++job) {
+    EXPECT_THROW(parallel_for(100, {3, &team},
+                              [&](std::int64_t i, int) {
+                                if (i == 5) throw std::runtime_error("piece 5");
+                              }),
+                 std::runtime_error);
+    std::atomic<int> done{0};
+    parallel_for(100, {3, &team}, [&](std::int64_t, int) { ++done; });
+    EXPECT_EQ(done, 100);
+  }
+}
+
 }  // namespace
 }  // namespace velbo::internal

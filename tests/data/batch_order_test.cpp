@@ -19,8 +19,6 @@ namespace velbo::internal {
 namespace {
 
 using Rows = std::vector<std::int64_t>;
-using Streaming = BatchOrder::Streaming;
-
 const Key kKey = make_key(5, Purpose::test);
 
 Rows rows_of(BatchOrder& order, std::int64_t step) {
@@ -30,7 +28,7 @@ Rows rows_of(BatchOrder& order, std::int64_t step) {
 
 struct Case {
   std::int64_t n, batch;
-  std::optional<Streaming> streaming;
+  RowBlocks blocks;
 };
 
 std::vector<Case> cases() {
@@ -38,16 +36,15 @@ std::vector<Case> cases() {
   for (const std::int64_t n : {1, 2, 3, 7, 64, 100, 101, 997, 5000})
     for (const std::int64_t batch : {std::int64_t{1}, std::int64_t{2}, n / 3, n / 2 + 1, n - 1, n}) {
       if (batch < 1 || batch > n || n > 100 * batch) continue;
-      out.push_back({n, batch, {}});
       for (const std::int64_t block : {1, 3, 10, 64, 2000})
-        for (const std::int64_t buffer : {1, 25, 128, 5000}) out.push_back({n, batch, Streaming{block, buffer}});
+        for (const std::int64_t buffer : {0, 1, 25, 128, 5000}) out.push_back({n, batch, RowBlocks{block, buffer}});
     }
   return out;
 }
 
 TEST(BatchOrder, EveryRowOnceAnEpoch) {
   for (const Case& c : cases()) {
-    BatchOrder order(c.n, c.batch, kKey, c.streaming);
+    BatchOrder order(c.n, c.batch, kKey, c.blocks);
     ASSERT_EQ(order.batches_per_epoch(), (c.n + c.batch - 1) / c.batch);
     for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
       std::vector<int> seen(static_cast<std::size_t>(c.n), 0);
@@ -68,22 +65,22 @@ TEST(BatchOrder, EveryRowOnceAnEpoch) {
 
 TEST(BatchOrder, AnyStepIsWhatWalkingThereGives) {
   for (const Case& c : cases()) {
-    BatchOrder walking(c.n, c.batch, kKey, c.streaming), jumping(c.n, c.batch, kKey, c.streaming);
+    BatchOrder walking(c.n, c.batch, kKey, c.blocks), jumping(c.n, c.batch, kKey, c.blocks);
     std::vector<Rows> walked;
     const std::int64_t steps = 3 * walking.batches_per_epoch();
     for (std::int64_t step = 0; step < steps; ++step) walked.push_back(rows_of(walking, step));
     for (std::int64_t i = 0; i < std::min<std::int64_t>(steps, 40); ++i) {
       const std::int64_t step = (i * 7919 + 3) % steps;
       ASSERT_EQ(rows_of(jumping, step), walked[static_cast<std::size_t>(step)]) << c.n << " " << c.batch << " " << step;
-      BatchOrder fresh(c.n, c.batch, kKey, c.streaming);
+      BatchOrder fresh(c.n, c.batch, kKey, c.blocks);
       ASSERT_EQ(rows_of(fresh, step), walked[static_cast<std::size_t>(step)]);
     }
   }
 }
 
 TEST(BatchOrder, OrdersDifferBetweenEpochsAndKeys) {
-  for (const std::optional<Streaming>& streaming : {std::optional<Streaming>(), std::optional(Streaming{10, 100})}) {
-    BatchOrder order(1000, 100, kKey, streaming), other(1000, 100, make_key(6, Purpose::test), streaming);
+  for (const RowBlocks& blocks : {RowBlocks{}, RowBlocks{7}, RowBlocks{10, 100}}) {
+    BatchOrder order(1000, 100, kKey, blocks), other(1000, 100, make_key(6, Purpose::test), blocks);
     std::set<Rows> all;
     for (std::int64_t step = 0; step < 30; ++step) all.insert(rows_of(order, step));
     for (std::int64_t step = 0; step < 10; ++step) all.insert(rows_of(other, step));
@@ -94,21 +91,36 @@ TEST(BatchOrder, OrdersDifferBetweenEpochsAndKeys) {
 // Devices make their own batches of epoch_order(): the same ones.
 TEST(BatchOrder, BatchesAreStretchesOfTheEpochsPermutation) {
   const std::int64_t n = 1000, size = 300;
-  BatchOrder order(n, size, kKey);
-  for (std::int64_t step = 0; step < 3 * order.batches_per_epoch(); ++step) {
-    const Permutation permutation = order.epoch_order(step / order.batches_per_epoch());
-    const std::int64_t begin = step % order.batches_per_epoch() * size;
-    Rows expected;
-    for (std::int64_t i = begin; i < std::min(n, begin + size); ++i)
-      expected.push_back(static_cast<std::int64_t>(permuted(permutation, static_cast<std::uint64_t>(i))));
-    std::sort(expected.begin(), expected.end());
-    EXPECT_EQ(rows_of(order, step), expected) << step;
+  for (const std::int64_t block_rows : {1, 4, 7}) {
+    BatchOrder order(n, size, kKey, RowBlocks{block_rows});
+    EXPECT_EQ(order.block_rows(), block_rows);
+    for (std::int64_t step = 0; step < 3 * order.batches_per_epoch(); ++step) {
+      const BlockPermutation permutation = order.epoch_order(step / order.batches_per_epoch());
+      const std::int64_t begin = step % order.batches_per_epoch() * size;
+      Rows expected;
+      for (std::int64_t i = begin; i < std::min(n, begin + size); ++i)
+        expected.push_back(static_cast<std::int64_t>(permuted(permutation, static_cast<std::uint64_t>(i))));
+      std::sort(expected.begin(), expected.end());
+      EXPECT_EQ(rows_of(order, step), expected) << step;
+    }
+  }
+}
+
+// Batches of whole blocks are made of whole blocks.
+TEST(BatchOrder, BlocksStayTogether) {
+  BatchOrder order(1003, 32, kKey, RowBlocks{8});
+  for (std::int64_t step = 0; step < 10; ++step) {  // of the first epoch, of which the short block shifts some
+    const Rows rows = rows_of(order, step);
+    std::set<std::int64_t> blocks;
+    for (const std::int64_t row : rows) blocks.insert(row / 8);
+    EXPECT_LE(blocks.size(), 5U) << step;
+    EXPECT_GE(blocks.size(), 4U) << step;
   }
 }
 
 // Ten buffers of one block each: the places within its buffer of a batch's rows are others in every buffer.
 TEST(BatchOrder, BuffersAreShuffledEachInItsOwnWay) {
-  BatchOrder order(1000, 20, kKey, Streaming{100, 100});
+  BatchOrder order(1000, 20, kKey, RowBlocks{100, 100});
   std::set<Rows> places;
   for (std::int64_t step = 0; step < 50; ++step) {
     Rows rows = rows_of(order, step);
@@ -123,8 +135,8 @@ TEST(BatchOrder, BuffersAreShuffledEachInItsOwnWay) {
 // probability below 256 * 1e-6 = 2.6e-4.  The seed is fixed: it passes always or never.
 TEST(BatchOrder, EveryRowIsEquallyLikelyInEveryBatch) {
   const std::int64_t n = 64, batch = 16, epochs = 20000;
-  for (const std::optional<Streaming>& streaming : {std::optional<Streaming>(), std::optional(Streaming{5, 20})}) {
-    BatchOrder order(n, batch, kKey, streaming);
+  for (const RowBlocks& blocks : {RowBlocks{}, RowBlocks{5, 20}}) {
+    BatchOrder order(n, batch, kKey, blocks);
     std::vector<std::vector<double>> count(4, std::vector<double>(static_cast<std::size_t>(n), 0));
     std::vector<double> together(static_cast<std::size_t>(n), 0);  // in the batch of row 0
     for (std::int64_t step = 0; step < 4 * epochs; ++step) {
@@ -136,7 +148,7 @@ TEST(BatchOrder, EveryRowIsEquallyLikelyInEveryBatch) {
     const double p = 0.25, sd = std::sqrt(static_cast<double>(epochs) * p * (1 - p));
     // Streaming: the short block's rows (60 to 63) are fewer in their buffer; a batch's share stays the same by symmetry
     // only where all blocks are full, so those rows and the batches' edges are left to the permutation tests.
-    if (!streaming) {
+    if (!blocks.streamed()) {
       for (const auto& of_batch : count)
         for (const double c : of_batch) EXPECT_LT(std::abs(c - static_cast<double>(epochs) * p) / sd, 4.9);
       const double q = 15.0 / 63;  // of the others, equally likely
@@ -154,22 +166,24 @@ TEST(BatchOrder, EveryRowIsEquallyLikelyInEveryBatch) {
   }
 }
 
-// Streaming with full blocks: every row is equally likely in every batch too.  The same bound as above.
-TEST(BatchOrder, StreamingIsFairWhereBlocksAreFull) {
+// Full blocks: every row is equally likely in every batch too, in memory and streamed.  The same bound as above.
+TEST(BatchOrder, IsFairWhereBlocksAreFull) {
   const std::int64_t n = 60, batch = 15, epochs = 20000;
-  BatchOrder order(n, batch, kKey, Streaming{5, 20});
-  std::vector<std::vector<double>> count(4, std::vector<double>(static_cast<std::size_t>(n), 0));
-  for (std::int64_t step = 0; step < 4 * epochs; ++step)
-    for (const std::int64_t row : order.batch(step))
-      ++count[static_cast<std::size_t>(step % 4)][static_cast<std::size_t>(row)];
-  const double sd = std::sqrt(static_cast<double>(epochs) * 0.25 * 0.75);
-  for (const auto& of_batch : count)
-    for (const double c : of_batch) EXPECT_LT(std::abs(c - static_cast<double>(epochs) * 0.25) / sd, 4.9);
+  for (const RowBlocks& blocks : {RowBlocks{5}, RowBlocks{5, 20}}) {
+    BatchOrder order(n, batch, kKey, blocks);
+    std::vector<std::vector<double>> count(4, std::vector<double>(static_cast<std::size_t>(n), 0));
+    for (std::int64_t step = 0; step < 4 * epochs; ++step)
+      for (const std::int64_t row : order.batch(step))
+        ++count[static_cast<std::size_t>(step % 4)][static_cast<std::size_t>(row)];
+    const double sd = std::sqrt(static_cast<double>(epochs) * 0.25 * 0.75);
+    for (const auto& of_batch : count)
+      for (const double c : of_batch) EXPECT_LT(std::abs(c - static_cast<double>(epochs) * 0.25) / sd, 4.9);
+  }
 }
 
 // A buffer of 10 blocks of 100 rows, batches of 200: rows of all ten blocks are in every batch, about 20 of each.
 TEST(BatchOrder, StreamingMixesTheBlocksOfABuffer) {
-  BatchOrder order(10000, 200, kKey, Streaming{100, 1000});
+  BatchOrder order(10000, 200, kKey, RowBlocks{100, 1000});
   EXPECT_TRUE(order.is_streaming());
   for (std::int64_t step = 0; step < 5; ++step) {
     std::vector<int> of_block(100, 0);
@@ -183,22 +197,22 @@ TEST(BatchOrder, StreamingMixesTheBlocksOfABuffer) {
 // The disk is read by whole blocks, each once an epoch, and no row is asked for before its block was announced.
 TEST(BatchOrder, ReadsAheadNameEveryBlockOnceBeforeItIsNeeded) {
   for (const Case& c : cases()) {
-    BatchOrder order(c.n, c.batch, kKey, c.streaming);
+    BatchOrder order(c.n, c.batch, kKey, c.blocks);
     for (std::int64_t epoch = 0; epoch < 2; ++epoch) {
       std::vector<int> announced(static_cast<std::size_t>(c.n), 0);
       for (std::int64_t i = 0; i < order.batches_per_epoch(); ++i) {
         const std::int64_t step = epoch * order.batches_per_epoch() + i;
         const std::vector<RowRange> ranges = order.reads_ahead(step);
-        if (!c.streaming) {
+        if (!c.blocks.streamed()) {
           ASSERT_TRUE(ranges.empty());
           continue;
         }
         for (const RowRange& range : ranges) {
           ASSERT_TRUE(range.begin < range.end && range.end <= c.n);
-          ASSERT_EQ(range.begin % std::min(c.streaming->block_rows, c.n), 0);
+          ASSERT_EQ(range.begin % std::min(c.blocks.block_rows, c.n), 0);
           for (std::int64_t n = range.begin; n < range.end; ++n) ++announced[static_cast<std::size_t>(n)];
         }
-        if (c.batch <= c.streaming->buffer_rows / std::max<std::int64_t>(1, c.streaming->block_rows)) {
+        if (c.batch <= c.blocks.buffer_rows / std::max<std::int64_t>(1, c.blocks.block_rows)) {
           for (const std::int64_t row : order.batch(step)) ASSERT_EQ(announced[static_cast<std::size_t>(row)], 1);
         }
       }
@@ -207,35 +221,61 @@ TEST(BatchOrder, ReadsAheadNameEveryBlockOnceBeforeItIsNeeded) {
 }
 
 TEST(BatchOrder, Refusals) {
-  const auto refusal = [](std::int64_t n, std::int64_t batch, std::optional<Streaming> streaming = {}) {
-    return test::error_of([&] { (void)BatchOrder(n, batch, kKey, streaming); });
+  const auto refusal = [](std::int64_t n, std::int64_t batch, RowBlocks blocks = {}) {
+    return test::error_of([&] { (void)BatchOrder(n, batch, kKey, blocks); });
   };
   EXPECT_EQ(refusal(10, 0), "argument| batch size is 0, expected 1 to the number of rows, 10");
   EXPECT_EQ(refusal(10, 11), "argument| batch size is 11, expected 1 to the number of rows, 10");
   EXPECT_EQ(refusal(0, 1), "argument| batch size is 1, expected 1 to the number of rows, 0");
-  EXPECT_EQ(refusal(10, 1, Streaming{0, 5}), "argument| blocks of 0 rows and buffers of 5, expected 1 or more");
-  EXPECT_EQ(refusal(10, 1, Streaming{5, 0}), "argument| blocks of 5 rows and buffers of 0, expected 1 or more");
+  EXPECT_EQ(refusal(10, 1, RowBlocks{0, 5}),
+            "argument| blocks of 0 rows and buffers of 5, expected 1 or more and 0 or more");
+  EXPECT_EQ(refusal(10, 1, RowBlocks{5, -1}),
+            "argument| blocks of 5 rows and buffers of -1, expected 1 or more and 0 or more");
 }
 
-TEST(ChooseStreaming, OnlyMappedFilesThatAreLarge) {
+TEST(ChooseBlocks, ByTheSizeOfRows) {
   const test::ScratchFolder folder;
   const std::string path = folder.file("a.npy");
   write_npy(path, std::vector<double>(3000, 1), 1000, 3);
   const FeatureMatrix mapped = FeatureMatrix::map_npy(path);
-  EXPECT_FALSE(choose_streaming(mapped.store()));
+  EXPECT_EQ(choose_blocks(mapped.store()), RowBlocks{});
   // Nothing of it is read: only its size counts.
   FeatureStore huge = mapped.store();
   huge.n_rows = std::int64_t{1} << 50;
-  ASSERT_TRUE(choose_streaming(huge));
-  EXPECT_EQ(choose_streaming(huge)->block_rows, (2 << 20) / 24);
-  EXPECT_EQ(choose_streaming(huge)->buffer_rows, (256 << 20) / 24);
+  const RowBlocks streamed{(2 << 20) / 24, (256 << 20) / 24};
+  EXPECT_EQ(choose_blocks(huge), streamed);
+  EXPECT_EQ(streamed_blocks(mapped.store()), streamed);
   // A gigabyte, whatever memory this machine has free: another run must order its rows the same way.
   huge.n_rows = (std::int64_t{1} << 30) / 24;
-  EXPECT_FALSE(choose_streaming(huge));
+  EXPECT_EQ(choose_blocks(huge), RowBlocks{512});  // of 682 that are 16 KiB: a power of two divides batches
   ++huge.n_rows;
-  EXPECT_TRUE(choose_streaming(huge));
+  EXPECT_EQ(choose_blocks(huge), streamed);
   huge.is_mapped = false;
-  EXPECT_FALSE(choose_streaming(huge));
+  EXPECT_EQ(choose_blocks(huge), RowBlocks{});
+  huge.n_rows = (1 << 20) / 24;
+  EXPECT_EQ(choose_blocks(huge), RowBlocks{});
+  ++huge.n_rows;
+  EXPECT_EQ(choose_blocks(huge), RowBlocks{512});
+  huge.stride = huge.n_columns = 2000;
+  EXPECT_EQ(choose_blocks(huge), RowBlocks{});
+  const std::vector<std::int64_t> row_start = {0, 1, 3};
+  FeatureStore sparse;
+  sparse.n_rows = 2;
+  sparse.n_columns = 1000000;
+  sparse.row_start = row_start.data();
+  EXPECT_EQ(choose_blocks(sparse), RowBlocks{});
+  std::vector<std::int64_t> many(50001);  // of two values: 12 bytes each, and 8 a row
+  for (std::size_t n = 0; n < many.size(); ++n) many[n] = 2 * static_cast<std::int64_t>(n);
+  sparse.n_rows = 50000;
+  sparse.row_start = many.data();
+  EXPECT_EQ(choose_blocks(sparse), RowBlocks{512});
+}
+
+TEST(Prefetch, TakesAnyRanges) {
+  const test::ScratchFolder folder;
+  const std::string path = folder.file("a.npy");
+  write_npy(path, std::vector<double>(3000, 1), 1000, 3);
+  const FeatureMatrix mapped = FeatureMatrix::map_npy(path);
   prefetch(mapped.store(), std::vector<RowRange>{{0, 10}, {990, 5000}, {-5, 3}, {7, 7}, {2000, 3000}});
   prefetch(FeatureMatrix(MatrixView<const double>{nullptr, 0, 3, 3}).store(), std::vector<RowRange>{{0, 10}});
 }

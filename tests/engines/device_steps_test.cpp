@@ -341,7 +341,7 @@ TEST_F(DeviceSteps, LeaveToTheHost) {
   const Glm wide = model_of({.columns = 1100});
   for (const FamilyKind family : {FamilyKind::mean_field, FamilyKind::full_rank})
     EXPECT_EQ(make_step_runner<float>(wide.data(), test_context(), family, nullptr, settings), nullptr);
-  const BatchOrder streaming(kRows, 10, kKey, BatchOrder::Streaming{10, 50});
+  const BatchOrder streaming(kRows, 10, kKey, RowBlocks{10, 50});
   EXPECT_EQ(make_step_runner<float>(model.data(), test_context(), FamilyKind::mean_field, &streaming, settings),
             nullptr);
 }
