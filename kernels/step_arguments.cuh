@@ -22,13 +22,8 @@
 
 namespace velbo::kernels {
 
-struct StepState {
-  std::int64_t step = 0;  // of the fit
-  std::int64_t left = 0;  // of this run
-  std::int64_t optimizer_steps = 0;
-  std::int64_t averaged = 0;
-  std::int64_t rejected = 0, rejected_in_a_row = 0;
-  double damping = 1, usual_length = 0;
+struct StepState : internal::StepCounters {
+  std::int64_t left = 0;                  // of this run
   double mean_rate = 0, factor_rate = 0;  // of the round, before damping and schedule
   double count = 0;                       // observations that the batch's rows stand for
   std::uint32_t noise = 0;                // the step as keys of noise take it

@@ -114,10 +114,10 @@ class StepProgram {
     const StepArguments<T>& a = a_;
     const std::int64_t p = a.n_parameters;
     upload(v.w, p, a.w);
-    if (v.averaged > 0) upload(v.average, p, a.average);
+    if (v.at.averaged > 0) upload(v.average, p, a.average);
     const auto begin_moment = [&](const double* from, double* moment) {
       if (moment == nullptr) return;
-      if (v.optimizer_steps > 0) {
+      if (v.at.optimizer_steps > 0) {
         upload(from, p, moment);
       } else {
         check(cudaMemsetAsync(moment, 0, static_cast<std::size_t>(p) * sizeof(double), launch_.stream));
@@ -125,46 +125,34 @@ class StepProgram {
     };
     begin_moment(v.first, a.first);
     begin_moment(v.second, a.second);
-    const std::int64_t first_step = v.step;
+    const std::int64_t first_step = v.at.step;
     v.diverged = false;
     const std::int64_t per_epoch = (a.n_stored + a.batch_size - 1) / a.batch_size;
     while (n > 0 && !v.diverged) {
       // The last batch of an epoch may be short.
-      const std::int64_t at = v.step % per_epoch;
+      const std::int64_t at = v.at.step % per_epoch;
       const bool last = at + 1 == per_epoch;
       const std::int64_t rows = last ? a.n_stored - at * a.batch_size : a.batch_size;
       const bool all_alike = a.n_stored % a.batch_size == 0;
       const std::int64_t count = all_alike ? n : std::min(n, last ? 1 : per_epoch - 1 - at);
       StepState state = of_round_;
-      state.step = v.step;
+      static_cast<internal::StepCounters&>(state) = v.at;
       state.left = count;
-      state.optimizer_steps = v.optimizer_steps;
-      state.averaged = v.averaged;
-      state.rejected = v.rejected;
-      state.rejected_in_a_row = v.rejected_in_a_row;
-      state.damping = v.damping;
-      state.usual_length = v.usual_length;
       upload(&state, 1, a.state);
       plan(rows);
       repeat(rows, count, [this](const Launch& launch, simt::GraphCondition condition) { enqueue(launch, condition); });
       state = downloaded(a.state, 1, launch_.stream)[0];
       n -= count;
-      v.step = state.step;
-      v.optimizer_steps = state.optimizer_steps;
-      v.averaged = state.averaged;
-      v.rejected = state.rejected;
-      v.rejected_in_a_row = state.rejected_in_a_row;
-      v.damping = state.damping;
-      v.usual_length = state.usual_length;
+      v.at = state;
       v.diverged = state.diverged != 0;
     }
     download(a.w, p, v.w);
-    if (v.averaged > 0) download(a.average, p, v.average);
+    if (v.at.averaged > 0) download(a.average, p, v.average);
     if (a.first != nullptr) download(a.first, p, v.first);
     if (a.second != nullptr) download(a.second, p, v.second);
     if (v.elbo == nullptr || !a.settings.keeps_elbo) return;
     const std::vector<double> ring = downloaded(a.elbo, kElboRing, launch_.stream);
-    for (std::int64_t t = std::max(first_step, v.step - std::min(kElboRing, v.elbo_size)); t < v.step; ++t)
+    for (std::int64_t t = std::max(first_step, v.at.step - std::min(kElboRing, v.elbo_size)); t < v.at.step; ++t)
       v.elbo[t % v.elbo_size] = ring[static_cast<std::size_t>(t % kElboRing)];
   }
 

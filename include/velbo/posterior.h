@@ -1,8 +1,10 @@
 // velbo/posterior.h - what a fit leaves: a distribution over the latents that samples, predicts and is saved.
 #pragma once
+#include <array>
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +48,7 @@ class VELBO_EXPORT Posterior {
   [[nodiscard]] FamilyKind family() const noexcept;
   [[nodiscard]] Likelihood likelihood() const noexcept;
   [[nodiscard]] const std::string& formula() const noexcept;
+  [[nodiscard]] const std::optional<std::array<double, 2>>& labels() const noexcept;  // as Glm::labels()
 
   // Of the unconstrained latents z: mean [D], covariance [D, D] row-major, log q(z) for z [D].
   [[nodiscard]] const std::vector<double>& unconstrained_mean() const noexcept;

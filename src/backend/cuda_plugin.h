@@ -12,7 +12,7 @@ extern "C" {
 
 // Raise it with every change of what follows.  The plugin and the library are built together; this number only tells
 // apart files of two installations that were mixed up.
-#define VELBO_CUDA_PLUGIN_ABI 4u
+#define VELBO_CUDA_PLUGIN_ABI 5u
 
 // cudaErrorMemoryAllocation
 #define VELBO_CUDA_OUT_OF_MEMORY 2

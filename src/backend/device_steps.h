@@ -76,6 +76,15 @@ struct StepRound {
   double mean_rate = 0, factor_rate = 0;  // before damping and schedule
 };
 
+// What a step counts on, and changes.
+struct StepCounters {
+  std::int64_t step = 0;             // of the fit so far
+  std::int64_t optimizer_steps = 0;  // since the optimizer's restart
+  std::int64_t averaged = 0;         // iterates in the average
+  std::int64_t rejected = 0, rejected_in_a_row = 0;
+  double damping = 1, usual_length = 0;
+};
+
 // Where the steps are; a run starts from it and leaves it there.  Arrays [P], host memory.
 struct StepVariables {
   double* w = nullptr;
@@ -84,11 +93,7 @@ struct StepVariables {
   double* average = nullptr;
   double* elbo = nullptr;  // [elbo_size] out: the noisy ELBO of step t at t % elbo_size; nullptr: not wanted
   std::int64_t elbo_size = 0;
-  std::int64_t step = 0;             // of the fit so far
-  std::int64_t optimizer_steps = 0;  // since the optimizer's restart
-  std::int64_t averaged = 0;         // iterates in the average
-  std::int64_t rejected = 0, rejected_in_a_row = 0;
-  double damping = 1, usual_length = 0;
+  StepCounters at = {};
   StepRepetition repetition = StepRepetition::automatic;  // out: how the steps were repeated
   bool diverged = false;  // out: too many gradients in a row that were not finite; the run ended there
 };

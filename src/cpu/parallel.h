@@ -11,8 +11,8 @@
 
 namespace velbo::internal {
 
-// Work below this many floating-point operations is done by the calling thread alone.
-inline constexpr double kOperationsWorthThreads = 1e7;
+// Work below this many floating-point operations is done by the calling thread alone (docs/performance.md, "Threads").
+inline constexpr double kOperationsWorthThreads = 4e6;
 
 struct Workers {
   Workers(int count) : threads(count) {}  // NOLINT: implicit.  Started for the call

@@ -155,32 +155,32 @@ std::int64_t GradientEngine::run_steps(std::int64_t n) {
                   .first = moments.first.data(),
                   .second = moments.second.data(),
                   .average = average.data(),
-                  .step = report_.steps,
-                  .optimizer_steps = moments.steps,
-                  .averaged = average_.count(),
-                  .rejected = report_.rejected_steps,
-                  .rejected_in_a_row = rejected_in_a_row_,
-                  .damping = damping_,
-                  .usual_length = clip_.usual()};
+                  .at = {.step = report_.steps,
+                         .optimizer_steps = moments.steps,
+                         .averaged = average_.count(),
+                         .rejected = report_.rejected_steps,
+                         .rejected_in_a_row = rejected_in_a_row_,
+                         .damping = damping_,
+                         .usual_length = clip_.usual()}};
   const auto start = std::chrono::steady_clock::now();
   runner_->run(std::min(n, round_length_ - steps_in_round_), v);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  seconds_a_step_ = seconds / static_cast<double>(std::max<std::int64_t>(1, v.step - report_.steps));
-  const std::int64_t made = v.step - report_.steps, passes = anchored_ ? 2 : 1;
+  seconds_a_step_ = seconds / static_cast<double>(std::max<std::int64_t>(1, v.at.step - report_.steps));
+  const std::int64_t made = v.at.step - report_.steps, passes = anchored_ ? 2 : 1;
   std::int64_t rows = 0;
   for (std::int64_t i = 0; i < made; ++i) rows += order_ ? order_->rows_of_batch(report_.steps + i) : data_.n_rows;
   estimator_->set_rows_read(estimator_->rows_read() + passes * rows);
   report_.evaluations += passes * made;
-  report_.steps = v.step;
+  report_.steps = v.at.step;
   steps_in_round_ += made;
   count_rows();
-  moments.steps = v.optimizer_steps;
+  moments.steps = v.at.optimizer_steps;
   optimizer_.set_state(std::move(moments));
-  average_.set(std::move(average), v.averaged);
-  report_.rejected_steps = v.rejected;
-  rejected_in_a_row_ = v.rejected_in_a_row;
-  damping_ = v.damping;
-  clip_.set_usual(v.usual_length);
+  average_.set(std::move(average), v.at.averaged);
+  report_.rejected_steps = v.at.rejected;
+  rejected_in_a_row_ = v.at.rejected_in_a_row;
+  damping_ = v.at.damping;
+  clip_.set_usual(v.at.usual_length);
   if (v.diverged) diverge(kNotFinite);
   return made;
 }

@@ -6,6 +6,7 @@
 //             recipe (JSON: what new rows need to become predictors), summary (JSON, may be empty), crc32
 //
 // format_version changes when an older velbo could no longer read a newer file rightly.
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -39,6 +40,7 @@ std::string recipe_to_text(const GlmRecipe& recipe, FamilyKind family) {
   json["has_offset"] = recipe.has_offset;
   json["offset"] = recipe.offset;
   json["trials"] = recipe.trials;
+  json["labels"] = recipe.labels ? Json(*recipe.labels) : Json(nullptr);
   json["design"] = recipe.design ? Json(recipe.design->to_json()) : Json(nullptr);
   try {
     return json.dump();
@@ -60,6 +62,9 @@ GlmRecipe recipe_from_json(const Json& json) {
   recipe.has_offset = json.at("has_offset").get<bool>();
   recipe.offset = json.at("offset").get<std::string>();
   recipe.trials = json.at("trials").get<std::string>();
+  // Older files lack it.
+  if (json.contains("labels") && !json.at("labels").is_null())
+    recipe.labels = json.at("labels").get<std::array<double, 2>>();
   if (!json.at("design").is_null()) recipe.design = internal::Design::from_json(nlohmann::json(json.at("design")));
   return recipe;
 }
@@ -89,6 +94,8 @@ void check_recipe(const std::string& path, const GlmRecipe& recipe) {
   if (recipe.likelihood == Likelihood::automatic) fail(path, "names no likelihood");
   if (recipe.n_coefficients() < 0 || recipe.names.empty()) fail(path, "has no parameters");
   if (recipe.n_coefficients() < (recipe.has_intercept ? 1 : 0)) fail(path, "has no coefficient for its intercept");
+  if (recipe.labels && !((*recipe.labels)[0] < (*recipe.labels)[1]))
+    fail(path, "has labels that are not two, increasing");
   if (!recipe.design) return;
   if (static_cast<std::int64_t>(recipe.design->names().size()) != recipe.n_coefficients() ||
       recipe.design->has_intercept() != recipe.has_intercept || recipe.design->formula() != recipe.formula)

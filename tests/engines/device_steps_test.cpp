@@ -23,6 +23,7 @@ struct Case {
   double column_mean = 0;
   GlmOptions model = small_priors();
   std::int64_t columns = 3;  // else bernoulli, without extras
+  std::int64_t block_rows = 1;
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
@@ -50,7 +51,8 @@ GradientEngine make_engine(const GlmData& data, const Context& context, const Ca
   GaussianPoint point = oracle->start(c.family);
   point.mean += point.sd();
   std::optional<BatchOrder> order;
-  if (options.batch_size < data.n_rows) order.emplace(data.n_rows, options.batch_size, fold_in(kKey, 2));
+  if (options.batch_size < data.n_rows)
+    order.emplace(data.n_rows, options.batch_size, fold_in(kKey, 2), RowBlocks{c.block_rows});
   auto estimator = make_estimator<T>(data, context, point,
                                      {.estimator = options.estimator,
                                       .draws = options.draws,
@@ -186,6 +188,8 @@ std::vector<Case> cases() {
       {"quadrature_gaussian", gaussian, full_rank, quadrature, 64, momentum, true, 2},
       {"quadrature_heavy_priors", gaussian, mean_field, quadrature, 64, plain, false, 0, heavy},
       {"quadrature_all_rows", poisson, full_rank, quadrature, kRows, nullptr},
+      {.name = "quadrature_in_blocks", .likelihood = poisson, .estimator = quadrature, .block_rows = 8},
+      {.name = "local_in_blocks", .likelihood = gaussian, .estimator = local, .batch = 30, .block_rows = 50},
       {.name = "weights_one_column", .family = full_rank, .columns = 1},
       {.name = "quadrature_one_column", .family = full_rank, .estimator = quadrature, .columns = 1},
       // More columns than a warp has lanes, and than a block has threads.
@@ -231,10 +235,10 @@ TEST_F(DeviceSteps, DoNotDependOnHowTheyAreRun) {
                       .elbo = elbo.data(),
                       .elbo_size = 16};
       for (const std::int64_t n : runs) runner->run(n, v);
-      EXPECT_EQ(v.step, 13);
+      EXPECT_EQ(v.at.step, 13);
       for (const std::vector<double>* more : {&first, &second, &average, &elbo})
         w.insert(w.end(), more->begin(), more->end());
-      w.push_back(v.usual_length);
+      w.push_back(v.at.usual_length);
       return w;
     };
     const std::vector<double> once = run(StepRepetition::automatic, {13});

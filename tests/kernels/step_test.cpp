@@ -89,9 +89,9 @@ std::vector<double> steps(const StepCase& c) {
   program.run(n_steps, v, [&](std::int64_t n_rows, std::int64_t n, const auto& enqueue) {
     repetition.repeat(program.launch(), internal::StepRepetition::launches, n_rows, n, enqueue);
   });
-  EXPECT_EQ(v.step, n_steps);
-  EXPECT_EQ(v.rejected, 0);
-  all.back() = v.usual_length;
+  EXPECT_EQ(v.at.step, n_steps);
+  EXPECT_EQ(v.at.rejected, 0);
+  all.back() = v.at.usual_length;
   return all;
 }
 

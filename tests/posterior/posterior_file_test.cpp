@@ -112,6 +112,29 @@ TEST(PosteriorFile, RoundTripIsBitExact) {
   EXPECT_EQ(Posterior::load_summary_json(folder.file("m.velbo")), "");
 }
 
+TEST(PosteriorFile, KeepsTheOutcomesLabels) {
+  const ScratchFolder folder;
+  const std::string path = folder.file("q.velbo");
+  const Posterior zero_one = test::make_posterior(Likelihood::bernoulli, FamilyKind::mean_field, {1}, {2});
+  zero_one.save(path);
+  EXPECT_FALSE(Posterior::load(path).labels());
+  PosteriorState state = zero_one.state();
+  state.recipe.labels = {-1, 1};
+  Posterior(std::make_shared<const PosteriorState>(state)).save(path);
+  EXPECT_EQ(Posterior::load(path).labels(), (std::array<double, 2>{-1, 1}));
+  const auto refused = [&](const std::string& to) {
+    (void)folder.file("q.velbo", with_header(read_bytes(path), "\\\"labels\\\":[-1.0,1.0]", to));
+    return test::error_of([&] { (void)Posterior::load(path); });
+  };
+  EXPECT_NE(refused("\\\"labels\\\":[1.0,-1.0]").find("labels that are not two, increasing"), std::string::npos);
+  Posterior(std::make_shared<const PosteriorState>(state)).save(path);
+  EXPECT_NE(refused("\\\"labels\\\":[-1.0,\\\"b\\\"]").find(path), std::string::npos);
+  // Older files have none.
+  Posterior(std::make_shared<const PosteriorState>(state)).save(path);
+  EXPECT_EQ(refused("\\\"no_labels\\\":[-1.0,1.0]"), "nothing");
+  EXPECT_FALSE(Posterior::load(path).labels());
+}
+
 TEST(PosteriorFile, IsSafetensorsWithAChecksumThatAnyZlibCanCheck) {
   const ScratchFolder folder;
   const Posterior q = table_posterior();

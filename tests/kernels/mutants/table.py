@@ -250,6 +250,7 @@ STEP = of(
     ("goes on after the end", "if (a.state->left <= 0) return;", "", "a run's launches end with it but for a graph's that are launched one by one"),
     ("short batches count as whole epochs", "(a.n_stored + a.batch_size - 1) / a.batch_size;", "a.n_stored / a.batch_size;"),
     ("the same epoch for ever", "static_cast<std::uint64_t>(epoch))", "std::uint64_t{0})"),
+    ("blocks of one row", "static_cast<std::uint64_t>(a.block_rows));", "std::uint64_t{1});"),
     ("batches one row on", "static_cast<std::uint64_t>(first + i))", "static_cast<std::uint64_t>(first + i + 1))"),
     ("weights of the first rows counted", "a.rows.weights[stored(i)]", "a.rows.weights[i]"),
     ("precisions counted as weights", "a.weights_are_precisions ?", "false && a.weights_are_precisions ?"),
@@ -318,7 +319,7 @@ STEP = of(
 ) + of(
     "step_program.cuh",
     ("first moment from the last run", "begin_moment(v.first, a.first);", ";"),
-    ("average lost between runs", "if (v.averaged > 0) upload(v.average, p, a.average);", ""),
+    ("average lost between runs", "if (v.at.averaged > 0) upload(v.average, p, a.average);", ""),
     ("batches not scaled up", "a_.rows.scale = rows_.scale * static_cast<T>(static_cast<double>(a_.n_stored) / static_cast<double>(n_batch));", ""),
     ("short batch as long as the others", "const std::int64_t rows = last ? a.n_stored - at * a.batch_size : a.batch_size;", "const std::int64_t rows = a.batch_size;"),
     ("later draws at the first's place", "fused(a_.coefficients + s * a_.n_columns)", "fused(a_.coefficients)"),
