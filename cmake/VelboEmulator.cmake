@@ -11,6 +11,7 @@ if(TARGET Boost::context)
     velbo_emulator PRIVATE "${PROJECT_SOURCE_DIR}/tests/emulator/block.cpp" "${PROJECT_SOURCE_DIR}/tests/emulator/fiber.cpp"
                            "${PROJECT_SOURCE_DIR}/tests/emulator/machine.cpp" "${PROJECT_SOURCE_DIR}/tests/emulator/runtime.cpp")
   velbo_internal_target(velbo_emulator)
+  velbo_check_alignment(velbo_emulator PUBLIC)
   target_include_directories(velbo_emulator PUBLIC "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/kernels")
   target_compile_definitions(velbo_emulator INTERFACE VELBO_SIMT_EMULATOR)
   # Kernels ask nvcc to unroll loops.

@@ -57,13 +57,8 @@ function(velbo_internal_target target)
     target_compile_options(${target} PRIVATE -fsanitize=${VELBO_SANITIZE} -fno-sanitize-recover=all
                                              -fno-omit-frame-pointer)
     if(VELBO_SANITIZE_QUICK AND VELBO_SANITIZE MATCHES "undefined")
-      # Checked at every access of Eigen's inlined templates, these double the time to compile.  Alignment is checked all the
-      # same where pointers are cast to vectors: in the loops over rows and in kernels.
-      set(unchecked null,object-size,vptr)
-      if(NOT target MATCHES "row_kernels|kernels_|emulat|wide_lanes")
-        string(APPEND unchecked ",alignment")
-      endif()
-      target_compile_options(${target} PRIVATE -fno-sanitize=${unchecked})
+      # Checked at every access of Eigen's inlined templates, these double the time to compile.
+      target_compile_options(${target} PRIVATE -fno-sanitize=null,object-size,vptr,alignment)
     endif()
     if(VELBO_FUZZ)
       target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
@@ -73,5 +68,13 @@ function(velbo_internal_target target)
   target_link_libraries(${target} PRIVATE velbo_private_dependencies)
   if(TARGET velbo_fmt AND NOT target STREQUAL "velbo_fmt")
     target_link_libraries(${target} PRIVATE velbo_fmt)
+  endif()
+endfunction()
+
+# After velbo_internal_target(), for targets (scope PRIVATE), or also for those that link them (PUBLIC), that cast pointers to
+# vectors: their alignment is checked in quick sanitizer builds too.
+function(velbo_check_alignment target scope)
+  if(VELBO_SANITIZE MATCHES "undefined")
+    target_compile_options(${target} ${scope} -fsanitize=alignment)
   endif()
 endfunction()

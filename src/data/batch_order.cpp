@@ -31,7 +31,7 @@ double row_bytes(const FeatureStore& x) {
 }
 
 std::int64_t rows_in(std::int64_t bytes, const FeatureStore& x) {
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(bytes) / row_bytes(x)));
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(bytes) / std::max(1.0, row_bytes(x))));
 }
 
 // Fisher and Yates from the front: items[begin .. end) become final.  Which item is swapped to place i depends on the key

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Breaks kernels one by one and shows that the tests of tests/kernels notice.
 
-usage: run.py [--only WORD] [--faulty] [--skip N] [--list] [--work FOLDER] [--build FOLDER]
+usage: run.py [--only WORD] [--faulty] [--skip N] [--list] [--jobs N] [--work FOLDER] [--build FOLDER]
 
 Every mutant of table.py is one change of one file of kernels/.  The tests that include the file are compiled with it and
 run on the emulator until one fails; if none does, once more under the address and undefined-behaviour sanitizers.  Tests
@@ -11,12 +11,14 @@ the text that a mutant replaces is not in the file, once.  A change of a kernel 
 """
 import argparse
 import os
+import queue
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from table import MUTANTS
 
@@ -184,6 +186,7 @@ def main():
     parser.add_argument("--faulty", action="store_true", help="without the equivalent ones, which take longest")
     parser.add_argument("--skip", type=int, default=0, metavar="N", help="without the first N of those")
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="mutants at once (default: processors)")
     parser.add_argument("--work", metavar="FOLDER", help="build there (default: a temporary folder)")
     parser.add_argument("--build", metavar="FOLDER", default=os.path.join(ROOT, "build"),
                         help="of the programs of tests that need the library (default: build/)")
@@ -199,24 +202,36 @@ def main():
 
     work = tempfile.mkdtemp(prefix="velbo_mutants_", dir=options.work)
     bad = []
+    benches = queue.Queue()
+    for job in range(min(options.jobs, len(chosen))):
+        folder = os.path.join(work, str(job))
+        os.makedirs(folder)
+        benches.put((Tests(folder, False, options.build), Tests(folder, True, options.build), folder))
+
+    def timed(mutant):
+        bench, start = benches.get(), time.monotonic()
+        try:
+            return *verdict(mutant, *bench), time.monotonic() - start
+        finally:
+            benches.put(bench)
+
+    pool = ThreadPoolExecutor(options.jobs)
     try:
-        plain, sanitized = Tests(work, False, options.build), Tests(work, True, options.build)
         if not options.only and not options.skip:
-            why, name = verdict(None, plain, sanitized, work)
+            why, name, _ = timed(None)
             if why:
                 sys.exit(f"{name} fails without any mutant: {why}")
-        for mutant in chosen:
-            start = time.monotonic()
-            why, name = verdict(mutant, plain, sanitized, work)
+        for mutant, (why, name, seconds) in zip(chosen, pool.map(timed, chosen)):
             wrong = why.startswith("TEXT") or why == BROKEN or bool(why) == bool(mutant.equivalent)
             shown = f"killed: {why} ({name})" if name else why or "lives"
             if mutant.equivalent:
                 shown += f" [equivalent: {mutant.equivalent}]"
-            print(f"{'WRONG' if wrong else 'ok':5} {mutant.file:20} {mutant.what:60} {shown}  {time.monotonic() - start:.0f} s",
+            print(f"{'WRONG' if wrong else 'ok':5} {mutant.file:20} {mutant.what:60} {shown}  {seconds:.0f} s",
                   flush=True)
             if wrong:
                 bad.append(mutant)
     finally:
+        pool.shutdown(cancel_futures=True)
         shutil.rmtree(work)
     equivalent = sum(1 for m in chosen if m.equivalent)
     print(f"{len(chosen)} mutants: {len(chosen) - equivalent} to be killed, {equivalent} equivalent; {len(bad)} not as expected")
