@@ -26,7 +26,8 @@ class VELBO_EXPORT Context {
   [[nodiscard]] int threads() const noexcept { return threads_; }
   [[nodiscard]] bool streams_rows() const noexcept { return streams_rows_; }
 
-  // The host's threads, which copies share; started when first needed and gone with the last copy.
+  // The host's threads, which copies share; started when first needed and gone with the last copy.  Of operations that run at
+  // the same time one has them, and the others are done by the threads that call them.
   [[nodiscard]] internal::ThreadTeam& team() const noexcept { return *team_; }
   // The device's operations, for T = float or double; src/backend/ops.h says what is in it.
   template <class T>

@@ -1,6 +1,7 @@
 // velbo/data.h - matrices of predictors: in memory, in a mapped file, or sparse.
 //
-// A fit reads rows in place, whatever their type: nothing is converted, centred or densified as a whole.  A FeatureMatrix is
+// A fit reads rows in place, whatever their type: nothing is converted, centred or densified as a whole.  (Minibatches of what fits
+// into memory well are of a shuffled copy: GradientOptions::batch_size.)  A FeatureMatrix is
 // immutable and cheap to copy (copies share the memory); any number of threads may read one.
 #pragma once
 #include <cstdint>
@@ -53,6 +54,7 @@ class VELBO_EXPORT FeatureMatrix {
   void row(std::int64_t n, std::span<double> out) const;
 
   [[nodiscard]] const internal::FeatureStore& store() const noexcept { return *store_; }
+  // For velbo itself, like store(): not null.
   explicit FeatureMatrix(std::shared_ptr<const internal::FeatureStore> store) noexcept : store_(std::move(store)) {}
 
  private:

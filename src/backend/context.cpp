@@ -29,7 +29,7 @@ Context::Context(Device device, int threads, bool streams_rows)
   require_usable(device);
   internal::require_isa();
   if (threads_ == 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  team_ = std::make_shared<internal::ThreadTeam>(threads_);
+  team_ = std::make_shared<internal::ThreadTeam>();
 }
 
 template <>

@@ -13,12 +13,14 @@ namespace velbo::internal {
 
 // Work below this many floating-point operations is done by the calling thread alone (docs/performance.md, "Threads").
 inline constexpr double kOperationsWorthThreads = 4e6;
+// The same where threads would have to be started for it.
+inline constexpr double kOperationsWorthStartingThreads = 1e7;
 
 struct Workers {
   Workers(int count) : threads(count) {}  // NOLINT: implicit.  Started for the call
   Workers(int count, ThreadTeam* with) : threads(count), team(with) {}
   int threads;
-  ThreadTeam* team = nullptr;  // of so many threads
+  ThreadTeam* team = nullptr;
 };
 
 // Calls piece(i, worker) for i = 0 .. n - 1, worker < workers.threads.  Rethrows the first exception.
@@ -40,10 +42,11 @@ void parallel_for(std::int64_t n, const Workers& workers, const Piece& piece) {
       if (!failure) failure = std::current_exception();
     }
   };
+  const int threads = static_cast<int>(n < workers.threads ? n : workers.threads);
   if (workers.team != nullptr) {
-    workers.team->run(work);
+    workers.team->run(threads, work);
   } else {
-    ThreadTeam(static_cast<int>(n < workers.threads ? n : workers.threads)).run(work);
+    ThreadTeam().run(threads, work);
   }
   if (failure) std::rethrow_exception(failure);
 }

@@ -2,13 +2,23 @@
 #include "cpu/thread_team.h"
 
 #include <chrono>
+#include <functional>
+#include <system_error>
 
 namespace velbo::internal {
 namespace {
 
-// Waking a thread takes 50 to 100 microseconds, as long as half a step of minibatch ascent: helpers stay awake for the next job
-// so long.
+// Starting a thread and having it wait for its turn takes 50 to 100 microseconds, as long as half a step of minibatch ascent:
+// helpers stay awake so long for the next job.
 constexpr std::chrono::microseconds kAwake{200};
+
+// Threads of this process that are awake for nothing: as many as there are processors would keep each other from working.
+std::atomic<int> idle_awake{0};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): of all teams together
+
+int processors() {
+  static const int count = static_cast<int>(std::thread::hardware_concurrency());
+  return count;
+}
 
 void pause_a_little() {
 #if defined(__x86_64__)
@@ -18,20 +28,14 @@ void pause_a_little() {
 #endif
 }
 
-// More threads than processors would keep each other from working.
-bool processors_for(int threads) { return threads <= static_cast<int>(std::thread::hardware_concurrency()); }
-
-// Until done(); false if it was not within kAwake.
+// Until done(), but not longer than kAwake, and not at all where no processor is to spare.
 template <class Done>
-bool wait_awake(const Done& done) {
-  const auto end = std::chrono::steady_clock::now() + kAwake;
-  do {
-    for (int i = 0; i < 8; ++i) {
-      if (done()) return true;
-      pause_a_little();
-    }
-  } while (std::chrono::steady_clock::now() < end);
-  return false;
+void wait_awake(const Done& done) {
+  if (idle_awake.fetch_add(1) + 1 < processors()) {
+    const auto end = std::chrono::steady_clock::now() + kAwake;
+    while (!done() && std::chrono::steady_clock::now() < end) pause_a_little();
+  }
+  idle_awake.fetch_sub(1);
 }
 
 }  // namespace
@@ -40,50 +44,65 @@ ThreadTeam::~ThreadTeam() {
   {
     const std::scoped_lock lock(mutex_);
     ends_ = true;
+    wanted_.store(static_cast<int>(helpers_.size()) + 1);
     jobs_.fetch_add(1);
+    for (const auto& helper : helpers_) helper->begun.notify_one();
   }
-  begun_.notify_all();
-  for (std::thread& helper : helpers_) helper.join();
+  for (const auto& helper : helpers_) helper->thread.join();
 }
 
-void ThreadTeam::run(Job job) {
-  const std::unique_lock caller(turn_of_callers_, std::try_to_lock);
-  if (threads_ <= 1 || !caller) return job.call(job.work, 0);
-  while (static_cast<int>(helpers_.size()) < threads_ - 1)
-    helpers_.emplace_back(&ThreadTeam::help, this, static_cast<int>(helpers_.size()) + 1);
-  bool wake = false;
+void ThreadTeam::start_helpers(int count) {
+  while (static_cast<int>(helpers_.size()) < count) {
+    auto helper = std::make_unique<Helper>();
+    Helper& started = *helper;
+    helpers_.push_back(std::move(helper));
+    try {
+      started.thread = std::thread(&ThreadTeam::help, this, std::ref(started), static_cast<int>(helpers_.size()));
+    } catch (const std::system_error&) {
+      helpers_.pop_back();
+      return;  // results do not depend on how many there are
+    }
+  }
+}
+
+void ThreadTeam::run(int threads, Job job) {
+  if (threads <= 1 || busy_.exchange(true)) return job.call(job.work, 0);
+  start_helpers(threads - 1);
   {
     const std::scoped_lock lock(mutex_);
     job_ = job;
     open_ = true;
+    wanted_.store(threads);
     jobs_.fetch_add(1);
-    wake = asleep_ > 0;
+    for (std::size_t i = 0; i < helpers_.size() && static_cast<int>(i) + 1 < threads; ++i)
+      if (helpers_[i]->asleep) helpers_[i]->begun.notify_one();
   }
-  if (wake) begun_.notify_all();
   job.call(job.work, 0);
-  std::unique_lock lock(mutex_);
-  open_ = false;
-  if (inside_.load() == 0) return;
-  lock.unlock();
-  if (processors_for(threads_) && wait_awake([&] { return inside_.load() == 0; })) {
-    lock.lock();  // the last one out has let go of it
-    return;
+  {
+    std::unique_lock lock(mutex_);
+    open_ = false;
+    if (inside_.load() > 0) {
+      lock.unlock();
+      wait_awake([&] { return inside_.load() == 0; });
+      lock.lock();
+      left_.wait(lock, [&] { return inside_.load() == 0; });
+    }
   }
-  lock.lock();
-  left_.wait(lock, [&] { return inside_.load() == 0; });
+  busy_.store(false);
 }
 
-void ThreadTeam::help(int worker) {
-  const bool stays_awake = processors_for(threads_);
+void ThreadTeam::help(Helper& self, int worker) {
   std::uint64_t seen = 0;
+  // Jobs that want fewer workers are not this one's.
+  const auto called = [&] { return jobs_.load() != seen && worker < wanted_.load(); };
   for (;;) {
-    if (stays_awake) wait_awake([&] { return jobs_.load() != seen; });
+    wait_awake(called);
     Job job;
     {
       std::unique_lock lock(mutex_);
-      ++asleep_;
-      begun_.wait(lock, [&] { return jobs_.load() != seen; });
-      --asleep_;
+      self.asleep = true;
+      self.begun.wait(lock, called);
+      self.asleep = false;
       if (ends_) return;
       seen = jobs_.load();
       if (!open_) continue;
@@ -91,10 +110,8 @@ void ThreadTeam::help(int worker) {
       job = job_;
     }
     job.call(job.work, worker);
-    {
-      const std::scoped_lock lock(mutex_);
-      if (inside_.fetch_sub(1) == 1) left_.notify_one();
-    }
+    const std::scoped_lock lock(mutex_);
+    if (inside_.fetch_sub(1) == 1) left_.notify_one();
   }
 }
 

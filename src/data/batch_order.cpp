@@ -19,19 +19,28 @@ constexpr std::int64_t kBlockBytes = std::int64_t{2} << 20;
 constexpr std::int64_t kBufferBytes = std::int64_t{256} << 20;
 // A constant, not the memory that is free just now: a fit that is resumed or run again orders its rows the same way.
 constexpr double kStreamedBytes = 1 << 30;
-constexpr double kCachedBytes = 1 << 20;     // rows of fewer are anywhere as quick to read
-constexpr std::int64_t kRunBytes = 16384;    // of a block in memory: what is read at once costs little more than a row
+constexpr double kCachedBytes = 1 << 20;  // rows of fewer are anywhere as quick to read
+// Of a copy: a second one of what is in memory, or the first of what is in a file and would leave memory again.
+constexpr double kMostInMemory = 1 << 30, kMostOfAFile = 1 << 28;
+constexpr std::int64_t kRunBytes = 16384;    // of a block in memory: reading them takes longer than finding them
+constexpr std::int64_t kLeastBlocks = 8;     // of a batch
 constexpr std::uint64_t kBlocksOfEpoch = 0;  // what an epoch's key is folded with; buffers are 1, 2, ...
 
+// Of features alone, one row behind the other.
 double row_bytes(const FeatureStore& x) {
   if (x.row_start != nullptr)
     return 8 +
            12 * static_cast<double>(x.row_start[x.n_rows]) / static_cast<double>(std::max<std::int64_t>(1, x.n_rows));
-  return static_cast<double>(x.stride) * (x.element == Element::float32 ? 4 : 8);
+  return static_cast<double>(x.n_columns) * (x.element == Element::float32 ? 4 : 8);
 }
 
-std::int64_t rows_in(std::int64_t bytes, const FeatureStore& x) {
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(bytes) / std::max(1.0, row_bytes(x))));
+// As they are read from a file, with what lies between them.
+double stored_row_bytes(const FeatureStore& x) {
+  return static_cast<double>(std::max<std::int64_t>(1, x.stride)) * (x.element == Element::float32 ? 4 : 8);
+}
+
+std::int64_t rows_in(std::int64_t bytes, double bytes_of_a_row) {
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(bytes) / bytes_of_a_row));
 }
 
 // Fisher and Yates from the front: items[begin .. end) become final.  Which item is swapped to place i depends on the key
@@ -131,10 +140,13 @@ void BatchOrder::append_in_memory(std::int64_t epoch, std::int64_t begin, std::i
   }
   runs_.clear();
   for (std::int64_t at = begin; at < end;) {
-    const auto row = static_cast<std::int64_t>(permuted(p, static_cast<std::uint64_t>(at)));
-    const std::int64_t stop = std::min(n_rows_, (row / blocks_.block_rows + 1) * blocks_.block_rows);
-    const std::int64_t count = std::min(end - at, stop - row);
-    runs_.push_back({row, row + count});
+    const auto number = static_cast<std::int64_t>(from_first(p, static_cast<std::uint64_t>(at)));
+    const std::int64_t stop = std::min(n_rows_, (number / blocks_.block_rows + 1) * blocks_.block_rows);
+    const std::int64_t count = std::min(end - at, stop - number);
+    const std::int64_t row = (static_cast<std::int64_t>(p.first) + number) % n_rows_;
+    const std::int64_t to_the_end = std::min(count, n_rows_ - row);
+    runs_.push_back({row, row + to_the_end});
+    if (to_the_end < count) runs_.push_back({0, count - to_the_end});
     at += count;
   }
   std::sort(runs_.begin(), runs_.end(), [](const RowRange& a, const RowRange& b) { return a.begin < b.begin; });
@@ -237,14 +249,24 @@ std::vector<RowRange> BatchOrder::reads_ahead(std::int64_t step) {
   return out;
 }
 
-RowBlocks streamed_blocks(const FeatureStore& x) { return {rows_in(kBlockBytes, x), rows_in(kBufferBytes, x)}; }
+RowBlocks streamed_blocks(const FeatureStore& x) {
+  const double bytes = stored_row_bytes(x);
+  return {rows_in(kBlockBytes, bytes), rows_in(kBufferBytes, bytes)};
+}
 
-RowBlocks choose_blocks(const FeatureStore& x) {
-  const double bytes = row_bytes(x) * static_cast<double>(x.n_rows);
-  if (bytes > kStreamedBytes) return x.is_mapped ? streamed_blocks(x) : RowBlocks{};
-  if (bytes <= kCachedBytes) return {};
+bool is_streamed(const FeatureStore& x) {
+  return x.is_mapped && stored_row_bytes(x) * static_cast<double>(x.n_rows) > kStreamedBytes;
+}
+
+RowBlocks choose_blocks(const FeatureStore& x, std::int64_t batch_size) {
+  if (is_streamed(x)) return streamed_blocks(x);
+  constexpr double outcome_bytes = 8;  // are copied too
+  const double copied = (row_bytes(x) + outcome_bytes) * static_cast<double>(x.n_rows);
+  if (copied <= kCachedBytes || copied > (x.is_mapped ? kMostOfAFile : kMostInMemory)) return {};
+  const std::int64_t rows = std::min(rows_in(kRunBytes, row_bytes(x)), batch_size / kLeastBlocks);
   // Powers of two divide batches, which are then of whole blocks.
-  return {.block_rows = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(rows_in(kRunBytes, x))))};
+  return {.block_rows =
+              static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(1, rows))))};
 }
 
 }  // namespace velbo::internal

@@ -94,11 +94,13 @@ class BatchOrder {
   std::vector<RowRange> runs_;
 };
 
-// How to order the rows of a matrix.  A mapped file of more than a gigabyte is streamed, in blocks of 2 MiB and buffers of 256
-// MiB.  Other rows of more than a megabyte and not more than a gigabyte are to be shuffled once (models/shuffled_rows.h), and
-// have blocks of about 16 KiB; those of fewer are as quick to read anywhere, and those of more have blocks of one row.
-RowBlocks choose_blocks(const FeatureStore& x);
-// Streamed, whatever the memory.
+// A mapped file of more than a gigabyte: batches follow its order on the disk.
+bool is_streamed(const FeatureStore& x);
+// In blocks of 2 MiB and buffers of 256 MiB.
 RowBlocks streamed_blocks(const FeatureStore& x);
+// How to order the rows of a matrix for batches of this size: streamed where it is_streamed(); blocks of several rows where a
+// copy in random order is to be made of them (models/shuffled_rows.h), which is for rows that with their outcomes take more
+// than 1 MiB and at most 1 GiB (mapped: 256 MiB).  Such blocks have up to 16 KiB, batches at least eight of them.
+RowBlocks choose_blocks(const FeatureStore& x, std::int64_t batch_size);
 
 }  // namespace velbo::internal

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "data/prefetch.h"
@@ -23,7 +22,6 @@ constexpr std::int64_t kLeastSteps = 20;      // of any other round
 constexpr double kRoundGrowth = 1.5;          // where noise averages out slowly, checks become rare
 constexpr double kLongestFactorStep = 0.7;    // e^0.5 for an sd
 constexpr std::int64_t kRejectedInARow = 20;  // steps or rounds, before the fit is called diverged
-constexpr const char* kNotFinite = "gradients are not finite, however short the steps";
 constexpr double kAgreementDouble = 1e-9, kAgreementFloat = 1e-3;
 
 // The factor of the inverse of the model's curvature, by which means are whitened; sds where there is no dense one.
@@ -110,16 +108,6 @@ void GradientEngine::advance(std::int64_t n_steps) {
   }
 }
 
-std::int64_t GradientEngine::steps_at_once() const {
-  // Limits, progress and checkpoints are looked at between runs.  How a run is cut changes no bits.
-  constexpr double seconds_a_run = 0.02;
-  constexpr std::int64_t most = 1024, at_first = 4;
-  if (!runner_ || !expected_) return 1;
-  const auto fit =
-      seconds_a_step_ > 0 ? static_cast<std::int64_t>(std::min(seconds_a_run / seconds_a_step_, 1e6)) : at_first;
-  return std::min(std::clamp<std::int64_t>(fit, 1, most), round_length_ - steps_in_round_);
-}
-
 GaussianPoint GradientEngine::reached() const {
   const bool averaged = options_.averaging && !exact_ && average_.count() > 0;
   return whitening_.at(averaged ? average_.value() : w_);
@@ -146,45 +134,6 @@ Eigen::VectorXd GradientEngine::rates() const {
   return out;
 }
 
-std::int64_t GradientEngine::run_steps(std::int64_t n) {
-  Optimizer::State moments = optimizer_.state();
-  Eigen::VectorXd average = average_.value();
-  for (Eigen::VectorXd* const v : {&moments.first, &moments.second, &average})
-    if (v->size() != w_.size()) v->setZero(w_.size());
-  StepVariables v{.w = w_.data(),
-                  .first = moments.first.data(),
-                  .second = moments.second.data(),
-                  .average = average.data(),
-                  .at = {.step = report_.steps,
-                         .optimizer_steps = moments.steps,
-                         .averaged = average_.count(),
-                         .rejected = report_.rejected_steps,
-                         .rejected_in_a_row = rejected_in_a_row_,
-                         .damping = damping_,
-                         .usual_length = clip_.usual()}};
-  const auto start = std::chrono::steady_clock::now();
-  runner_->run(std::min(n, round_length_ - steps_in_round_), v);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  seconds_a_step_ = seconds / static_cast<double>(std::max<std::int64_t>(1, v.at.step - report_.steps));
-  const std::int64_t made = v.at.step - report_.steps, passes = anchored_ ? 2 : 1;
-  std::int64_t rows = 0;
-  for (std::int64_t i = 0; i < made; ++i) rows += order_ ? order_->rows_of_batch(report_.steps + i) : data_.n_rows;
-  estimator_->set_rows_read(estimator_->rows_read() + passes * rows);
-  report_.evaluations += passes * made;
-  report_.steps = v.at.step;
-  steps_in_round_ += made;
-  count_rows();
-  moments.steps = v.at.optimizer_steps;
-  optimizer_.set_state(std::move(moments));
-  average_.set(std::move(average), v.at.averaged);
-  report_.rejected_steps = v.at.rejected;
-  rejected_in_a_row_ = v.at.rejected_in_a_row;
-  damping_ = v.at.damping;
-  clip_.set_usual(v.at.usual_length);
-  if (v.diverged) diverge(kNotFinite);
-  return made;
-}
-
 std::int64_t GradientEngine::step() {
   const std::span<const std::int64_t> batch = next_batch();
   Eigen::VectorXd gradient = gradient_at(w_, batch);
@@ -205,7 +154,7 @@ std::int64_t GradientEngine::step() {
   if (!gradient.allFinite()) {
     ++report_.rejected_steps;
     damping_ *= 0.5;
-    if (++rejected_in_a_row_ >= kRejectedInARow) diverge(kNotFinite);
+    if (++rejected_in_a_row_ >= kRejectedInARow) diverge(kGradientsNotFinite);
     return 1;
   }
   rejected_in_a_row_ = 0;
@@ -289,10 +238,6 @@ void GradientEngine::begin_round(const ExpectedLogJoint& expected, const Gaussia
   }
 }
 
-void GradientEngine::tell_runner() {
-  if (runner_) runner_->begin_round(whitening_, anchor_, adam_rate_ * mean_rate_, adam_rate_ * factor_rate_);
-}
-
 double GradientEngine::evaluate() {
   if (report_.diverged || !expected_) return best_elbo_;
   // Where a limit ends the fit within a round: is what the steps so far have reached better?
@@ -322,61 +267,6 @@ void GradientEngine::require_batches_to_agree() {
 std::vector<std::string> GradientEngine::findings() {
   if (!expected_ || report_.diverged) return {};
   return findings_at(data_, point_, *expected_);
-}
-
-void GradientEngine::save(EngineState& state) const {
-  save_report(report_, state);
-  state.set("oracle_rows", oracle_->rows_read());
-  state.set("estimator_rows", estimator_->rows_read());
-  state.set("point", point_);
-  state.set("started", std::int64_t{expected_ ? 1 : 0});
-  if (!expected_) return;
-  save_expected("expected", *expected_, state);
-  state.set("best_elbo", best_elbo_);
-  state.set("start_sd", Eigen::MatrixXd(start_sd_));
-  state.set("reference", whitening_.reference());
-  state.set("mean_factor", whitening_.mean_factor());
-  state.set("w", Eigen::MatrixXd(w_));
-  state.set("anchor", Eigen::MatrixXd(anchor_));
-  state.set("optimizer.first", Eigen::MatrixXd(optimizer_.state().first));
-  state.set("optimizer.second", Eigen::MatrixXd(optimizer_.state().second));
-  state.set("optimizer.steps", optimizer_.state().steps);
-  state.set("adam_rate", adam_rate_);
-  state.set("clip", clip_.usual());
-  state.set("average", Eigen::MatrixXd(average_.value()));
-  state.set("average.count", average_.count());
-  state.set("round", round_);
-  state.set("round_length", round_length_);
-  state.set("steps_in_round", steps_in_round_);
-  state.set("damping", damping_);
-  state.set("rejected_in_a_row", rejected_in_a_row_);
-}
-
-void GradientEngine::load(const EngineState& state) {
-  report_ = load_report(state);
-  oracle_->set_rows_read(state.whole("oracle_rows"));
-  estimator_->set_rows_read(state.whole("estimator_rows"));
-  point_ = state.point("point", point_);
-  if (state.whole("started") == 0) return;
-  expected_ = load_expected("expected", state);
-  best_elbo_ = state.number("best_elbo");
-  start_sd_ = state.vector("start_sd");
-  whitening_ = Whitening(state.point("reference", point_), state.matrix("mean_factor"));
-  w_ = state.vector("w");
-  if (w_.size() != whitening_.size())
-    throw Error(ErrorCode::file, "the checkpoint's \"w\" is of another size than the model");
-  anchor_ = state.vector("anchor");
-  optimizer_.set_state(
-      {state.vector("optimizer.first"), state.vector("optimizer.second"), state.whole("optimizer.steps")});
-  adam_rate_ = state.number("adam_rate");
-  clip_.set_usual(state.number("clip"));
-  average_.set(state.vector("average"), state.whole("average.count"));
-  round_ = state.whole("round");
-  round_length_ = state.whole("round_length");
-  steps_in_round_ = state.whole("steps_in_round");
-  damping_ = state.number("damping");
-  rejected_in_a_row_ = state.whole("rejected_in_a_row");
-  tell_runner();
 }
 
 }  // namespace velbo::internal

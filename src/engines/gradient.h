@@ -70,6 +70,7 @@ class GradientEngine final : public Engine {
   // Throws Error(internal) unless the batches of an epoch have the gradient of all rows as their mean.
   void require_batches_to_agree();
   void count_rows();
+  static constexpr const char* kGradientsNotFinite = "gradients are not finite, however short the steps";
   void diverge(const std::string& why);
 
   const GlmData& data_;

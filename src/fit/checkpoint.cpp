@@ -82,6 +82,7 @@ std::map<std::string, std::string> checkpoint_identity(const GlmData& data, cons
               {"draw_kind", std::string(name(g.draw_kind))},
               {"entropy", std::string(name(g.entropy))},
               {"batch_size", std::to_string(g.batch_size)},
+              {"blocks", fmt::format("{}/{}", choices.blocks.block_rows, choices.blocks.buffer_rows)},
               {"optimizer", std::string(name(g.optimizer))},
               {"learning_rate", exact(g.learning_rate)},
               {"momentum", exact(g.momentum)},

@@ -7,7 +7,8 @@
 
 namespace velbo::internal {
 
-// The data, shuffled where the choices say so, must outlive the engine.  Throws Error(argument) where options.init is of another model.
+// The data, shuffled where the choices say so, must outlive the engine.  Throws Error(argument) where options.init is of another
+// model.
 std::unique_ptr<Engine> make_engine(const GlmData& data, const Context& context, const Choices& choices,
                                     const FitOptions& options);
 

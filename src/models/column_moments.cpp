@@ -123,7 +123,7 @@ Moments moments_of_rows(const FeatureStore& s, const Counts& count, std::int64_t
 }
 
 int thread_count(int threads, double operations) {
-  if (operations < kOperationsWorthThreads) return 1;
+  if (operations < kOperationsWorthStartingThreads) return 1;
   return threads > 0 ? threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 

@@ -53,7 +53,8 @@ class DeviceFeatures {
   DeviceColumns columns_;
 };
 
-// The copies of one model's predictors that are in use, so that an engine's parts, and fits side by side, share them.
+// The copies of one model's predictors that are in use, so that an engine's parts, and fits side by side of unshuffled rows,
+// share them.
 class DeviceFeatureCache {
  public:
   template <class T>

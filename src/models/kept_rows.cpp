@@ -108,7 +108,7 @@ std::shared_ptr<const typename KeptRows<T>::Copy> KeptRows<T>::copy_of(const std
   const FeatureStore& x = data_.x.store();
   const auto element = static_cast<std::size_t>(x.element == Element::float32 ? 4 : 8);
   const std::size_t row_bytes = element * static_cast<std::size_t>(x.n_columns);
-  if (device_.kind != DeviceKind::cpu || !choose_blocks(x).streamed()) return nullptr;
+  if (device_.kind != DeviceKind::cpu || !is_streamed(x)) return nullptr;
   if (row_bytes * chosen.size() > static_cast<std::size_t>(kMostCopied)) return nullptr;
   auto out = std::make_shared<Copy>();
   out->x.resize(row_bytes * chosen.size());

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kPiece = 4096;  // rows
 
-// Calls move(to, from) for every row.
+// Calls move(to, from) for every row, whose numbers `from` go up: files are read as they lie.
 template <class Move>
 void for_each_row(std::int64_t n_rows, const Permutation& order, const Context& context, const Move& move) {
   parallel_for((n_rows + kPiece - 1) / kPiece, Workers(context.threads(), &context.team()),
@@ -31,8 +31,8 @@ template <class T>
 FeatureStore shuffled_dense(const FeatureStore& x, const Permutation& order, const Context& context) {
   auto values = std::make_shared<Array<T>>(Device{}, x.n_rows * x.n_columns);
   T* const to = values->data();
-  for_each_row(x.n_rows, order, context, [&](std::int64_t i, std::int64_t from) {
-    std::copy_n(static_cast<const T*>(x.x) + from * x.stride, x.n_columns, to + i * x.n_columns);
+  for_each_row(x.n_rows, order, context, [&](std::int64_t at, std::int64_t from) {
+    std::copy_n(static_cast<const T*>(x.x) + from * x.stride, x.n_columns, to + at * x.n_columns);
   });
   FeatureStore out;
   out.n_rows = x.n_rows;
@@ -53,14 +53,14 @@ FeatureStore shuffled_sparse(const FeatureStore& x, const Permutation& order, co
   arrays->row_start.resize(static_cast<std::size_t>(x.n_rows) + 1);
   std::int64_t* const start = arrays->row_start.data();
   for_each_row(x.n_rows, order, context,
-               [&](std::int64_t i, std::int64_t from) { start[i + 1] = x.row_start[from + 1] - x.row_start[from]; });
+               [&](std::int64_t at, std::int64_t from) { start[at + 1] = x.row_start[from + 1] - x.row_start[from]; });
   for (std::int64_t i = 0; i < x.n_rows; ++i) start[i + 1] += start[i];
   arrays->column.resize(static_cast<std::size_t>(start[x.n_rows]));
   arrays->value.resize(static_cast<std::size_t>(start[x.n_rows]));
-  for_each_row(x.n_rows, order, context, [&](std::int64_t i, std::int64_t from) {
+  for_each_row(x.n_rows, order, context, [&](std::int64_t at, std::int64_t from) {
     const std::int64_t first = x.row_start[from], count = x.row_start[from + 1] - first;
-    std::copy_n(x.column + first, count, arrays->column.data() + start[i]);
-    std::copy_n(x.value + first, count, arrays->value.data() + start[i]);
+    std::copy_n(x.column + first, count, arrays->column.data() + start[at]);
+    std::copy_n(x.value + first, count, arrays->value.data() + start[at]);
   });
   FeatureStore out;
   out.n_rows = x.n_rows;
@@ -80,8 +80,8 @@ FeatureStore shuffled(const FeatureStore& x, const Permutation& order, const Con
 
 std::vector<double> shuffled(const std::vector<double>& values, const Permutation& order, const Context& context) {
   std::vector<double> out(values.size());
-  for_each_row(static_cast<std::int64_t>(values.size()), order, context, [&](std::int64_t i, std::int64_t from) {
-    out[static_cast<std::size_t>(i)] = values[static_cast<std::size_t>(from)];
+  for_each_row(static_cast<std::int64_t>(values.size()), order, context, [&](std::int64_t at, std::int64_t from) {
+    out[static_cast<std::size_t>(at)] = values[static_cast<std::size_t>(from)];
   });
   return out;
 }

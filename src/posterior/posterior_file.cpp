@@ -63,8 +63,11 @@ GlmRecipe recipe_from_json(const Json& json) {
   recipe.offset = json.at("offset").get<std::string>();
   recipe.trials = json.at("trials").get<std::string>();
   // Older files lack it.
-  if (json.contains("labels") && !json.at("labels").is_null())
-    recipe.labels = json.at("labels").get<std::array<double, 2>>();
+  if (json.contains("labels") && !json.at("labels").is_null()) {
+    const auto labels = json.at("labels").get<std::vector<double>>();
+    recipe.labels = {0, 0};  // which check_recipe() refuses
+    if (labels.size() == 2) recipe.labels = {labels[0], labels[1]};
+  }
   if (!json.at("design").is_null()) recipe.design = internal::Design::from_json(nlohmann::json(json.at("design")));
   return recipe;
 }
@@ -94,8 +97,8 @@ void check_recipe(const std::string& path, const GlmRecipe& recipe) {
   if (recipe.likelihood == Likelihood::automatic) fail(path, "names no likelihood");
   if (recipe.n_coefficients() < 0 || recipe.names.empty()) fail(path, "has no parameters");
   if (recipe.n_coefficients() < (recipe.has_intercept ? 1 : 0)) fail(path, "has no coefficient for its intercept");
-  if (recipe.labels && !((*recipe.labels)[0] < (*recipe.labels)[1]))
-    fail(path, "has labels that are not two, increasing");
+  if (recipe.labels && (recipe.likelihood != Likelihood::bernoulli || !((*recipe.labels)[0] < (*recipe.labels)[1])))
+    fail(path, "has labels that are not two, increasing, of a bernoulli outcome");
   if (!recipe.design) return;
   if (static_cast<std::int64_t>(recipe.design->names().size()) != recipe.n_coefficients() ||
       recipe.design->has_intercept() != recipe.has_intercept || recipe.design->formula() != recipe.formula)

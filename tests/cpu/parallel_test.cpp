@@ -43,7 +43,7 @@ TEST(ParallelFor, PassesOnAnExceptionAndStops) {
 // A team is used again and again, whether its helpers are awake or asleep.
 TEST(ThreadTeam, DoesJobAfterJob) {
   for (const int threads : {2, 3, 16}) {
-    ThreadTeam team(threads);
+    ThreadTeam team;
     for (int job = 0; job < 2000; ++job) {
       std::vector<int> done(37, 0);
       parallel_for(37, {threads, &team}, [&](std::int64_t i, int worker) {
@@ -58,7 +58,7 @@ TEST(ThreadTeam, DoesJobAfterJob) {
 
 // Two pieces that wait for each other: one thread alone would never end.
 TEST(ThreadTeam, HelpersDoHelp) {
-  ThreadTeam team(2);
+  ThreadTeam team;
   for (int job = 0; job < 20; ++job) {
     std::atomic<int> here{0};
     parallel_for(2, {2, &team}, [&](std::int64_t, int) {
@@ -69,8 +69,26 @@ TEST(ThreadTeam, HelpersDoHelp) {
   }
 }
 
+// Jobs of few pieces do not call all that larger ones have started, and those are there for the next large one.
+TEST(ThreadTeam, CallsAsManyAsThereArePieces) {
+  ThreadTeam team;
+  for (int job = 0; job < 300; ++job) {
+    const std::int64_t n = job % 3 == 0 ? 8 : 2;
+    std::atomic<int> here{0}, most{0};
+    parallel_for(n, {8, &team}, [&](std::int64_t, int worker) {
+      for (int seen = most; worker > seen && !most.compare_exchange_weak(seen, worker);) {
+      }
+      ++here;
+      if (job % 50 == 0)
+        while (here < n) std::this_thread::yield();  // all of them at once
+    });
+    EXPECT_LT(most, n);
+    EXPECT_EQ(here, n);
+  }
+}
+
 TEST(ThreadTeam, WorkWithinWorkIsDoneByItsThread) {
-  ThreadTeam team(3);
+  ThreadTeam team;
   std::atomic<int> done{0};
   parallel_for(50, {3, &team}, [&](std::int64_t, int) {
     const std::thread::id me = std::this_thread::get_id();
@@ -84,7 +102,7 @@ TEST(ThreadTeam, WorkWithinWorkIsDoneByItsThread) {
 }
 
 TEST(ThreadTeam, ManyCallersAtOnce) {
-  ThreadTeam team(3);
+  ThreadTeam team;
   std::atomic<int> done{0};
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 4; ++caller)
@@ -96,7 +114,7 @@ TEST(ThreadTeam, ManyCallersAtOnce) {
 }
 
 TEST(ThreadTeam, GoesOnAfterAnException) {
-  ThreadTeam team(3);
+  ThreadTeam team;
   for (int job = 0; job < 20; ++job) {
     EXPECT_THROW(parallel_for(100, {3, &team},
                               [&](std::int64_t i, int) {

@@ -106,16 +106,31 @@ TEST(BatchOrder, BatchesAreStretchesOfTheEpochsPermutation) {
   }
 }
 
-// Batches of whole blocks are made of whole blocks.
+// A batch of four blocks' rows has few runs: of four or five blocks, one of which may lie around the end.
 TEST(BatchOrder, BlocksStayTogether) {
   BatchOrder order(1003, 32, kKey, RowBlocks{8});
-  for (std::int64_t step = 0; step < 10; ++step) {  // of the first epoch, of which the short block shifts some
+  std::set<std::int64_t> begins;
+  for (std::int64_t step = 0; step < 200; ++step) {
     const Rows rows = rows_of(order, step);
-    std::set<std::int64_t> blocks;
-    for (const std::int64_t row : rows) blocks.insert(row / 8);
-    EXPECT_LE(blocks.size(), 5U) << step;
-    EXPECT_GE(blocks.size(), 4U) << step;
+    int runs = 1;
+    for (std::size_t i = 1; i < rows.size(); ++i) runs += rows[i] != rows[i - 1] + 1 ? 1 : 0;
+    EXPECT_LE(runs, 6) << step;
+    begins.insert(rows.front() % 8);
   }
+  EXPECT_GT(begins.size(), 4U);  // other rows are together in every epoch
+}
+
+// An epoch's last batch, which counts N / 1 for its row, is any row's: 65 rows in blocks of 8.
+TEST(BatchOrder, AShortLastBatchIsEveryRowsAlike) {
+  BatchOrder order(65, 16, kKey, RowBlocks{8});
+  std::vector<int> count(65, 0);
+  for (std::int64_t epoch = 0; epoch < 20000; ++epoch) {
+    const auto last = order.batch(epoch * 5 + 4);
+    ASSERT_EQ(last.size(), 1U);
+    ++count[static_cast<std::size_t>(last[0])];
+  }
+  // Binomial(20,000, 1/65): mean 308, sd 17.4; 5 sd on 65 counts: a false alarm with probability below 4e-5.
+  for (const int times : count) EXPECT_NEAR(times, 308, 87);
 }
 
 // Ten buffers of one block each: the places within its buffer of a batch's rows are others in every buffer.
@@ -135,7 +150,7 @@ TEST(BatchOrder, BuffersAreShuffledEachInItsOwnWay) {
 // probability below 256 * 1e-6 = 2.6e-4.  The seed is fixed: it passes always or never.
 TEST(BatchOrder, EveryRowIsEquallyLikelyInEveryBatch) {
   const std::int64_t n = 64, batch = 16, epochs = 20000;
-  for (const RowBlocks& blocks : {RowBlocks{}, RowBlocks{5, 20}}) {
+  for (const RowBlocks& blocks : {RowBlocks{}, RowBlocks{5}, RowBlocks{5, 20}}) {
     BatchOrder order(n, batch, kKey, blocks);
     std::vector<std::vector<double>> count(4, std::vector<double>(static_cast<std::size_t>(n), 0));
     std::vector<double> together(static_cast<std::size_t>(n), 0);  // in the batch of row 0
@@ -151,6 +166,8 @@ TEST(BatchOrder, EveryRowIsEquallyLikelyInEveryBatch) {
     if (!blocks.streamed()) {
       for (const auto& of_batch : count)
         for (const double c : of_batch) EXPECT_LT(std::abs(c - static_cast<double>(epochs) * p) / sd, 4.9);
+    }
+    if (blocks.block_rows == 1) {
       const double q = 15.0 / 63;  // of the others, equally likely
       for (std::size_t row = 1; row < together.size(); ++row)
         EXPECT_LT(std::abs(together[row] - static_cast<double>(epochs) * q) /
@@ -238,37 +255,48 @@ TEST(ChooseBlocks, ByTheSizeOfRows) {
   const std::string path = folder.file("a.npy");
   write_npy(path, std::vector<double>(3000, 1), 1000, 3);
   const FeatureMatrix mapped = FeatureMatrix::map_npy(path);
-  EXPECT_EQ(choose_blocks(mapped.store()), RowBlocks{});
+  EXPECT_EQ(choose_blocks(mapped.store(), 100), RowBlocks{});
   // Nothing of it is read: only its size counts.
-  FeatureStore huge = mapped.store();
-  huge.n_rows = std::int64_t{1} << 50;
-  const RowBlocks streamed{(2 << 20) / 24, (256 << 20) / 24};
-  EXPECT_EQ(choose_blocks(huge), streamed);
-  EXPECT_EQ(streamed_blocks(mapped.store()), streamed);
-  // A gigabyte, whatever memory this machine has free: another run must order its rows the same way.
-  huge.n_rows = (std::int64_t{1} << 30) / 24;
-  EXPECT_EQ(choose_blocks(huge), RowBlocks{512});  // of 682 that are 16 KiB: a power of two divides batches
-  ++huge.n_rows;
-  EXPECT_EQ(choose_blocks(huge), streamed);
-  huge.is_mapped = false;
-  EXPECT_EQ(choose_blocks(huge), RowBlocks{});
-  huge.n_rows = (1 << 20) / 24;
-  EXPECT_EQ(choose_blocks(huge), RowBlocks{});
-  ++huge.n_rows;
-  EXPECT_EQ(choose_blocks(huge), RowBlocks{512});
-  huge.stride = huge.n_columns = 2000;
-  EXPECT_EQ(choose_blocks(huge), RowBlocks{});
+  FeatureStore x = mapped.store();
+  const auto chosen = [&](std::int64_t n_rows, std::int64_t batch_size = 1 << 20) {
+    x.n_rows = n_rows;
+    return choose_blocks(x, batch_size);
+  };
+  const RowBlocks streamed{(2 << 20) / 24, (256 << 20) / 24}, single,
+      blocks{512};  // of 682 that are 16 KiB, a power of two
+  const std::int64_t mebi = 1 << 20;
+  EXPECT_EQ(streamed_blocks(x), streamed);
+  EXPECT_EQ(chosen(std::int64_t{1} << 50), streamed);
+  // Whatever memory this machine has free: another run must order its rows the same way.
+  EXPECT_EQ(chosen(1024 * mebi / 24 + 1), streamed);
+  EXPECT_EQ(chosen(1024 * mebi / 24), single);
+  EXPECT_EQ(chosen(256 * mebi / 32 + 1), single);
+  EXPECT_EQ(chosen(256 * mebi / 32), blocks);
+  EXPECT_EQ(chosen(mebi / 32 + 1), blocks);
+  EXPECT_EQ(chosen(mebi / 32), single);
+  EXPECT_EQ(chosen(mebi, 64), RowBlocks{8});  // eight of them a batch
+  EXPECT_EQ(chosen(mebi, 100), RowBlocks{8});
+  EXPECT_EQ(chosen(mebi, 7), single);
+  x.is_mapped = false;
+  EXPECT_EQ(chosen(1024 * mebi / 32), blocks);
+  EXPECT_EQ(chosen(1024 * mebi / 32 + 1), single);
+  x.stride = 1000;  // most of which is not copied
+  EXPECT_EQ(chosen(mebi), blocks);
+  x.stride = x.n_columns = 4000;
+  EXPECT_EQ(chosen(10000), single);
+  x.n_columns = 0;
+  EXPECT_EQ(chosen(1000), single);
   const std::vector<std::int64_t> row_start = {0, 1, 3};
   FeatureStore sparse;
   sparse.n_rows = 2;
   sparse.n_columns = 1000000;
   sparse.row_start = row_start.data();
-  EXPECT_EQ(choose_blocks(sparse), RowBlocks{});
+  EXPECT_EQ(choose_blocks(sparse, 1), RowBlocks{});
   std::vector<std::int64_t> many(50001);  // of two values: 12 bytes each, and 8 a row
   for (std::size_t n = 0; n < many.size(); ++n) many[n] = 2 * static_cast<std::int64_t>(n);
   sparse.n_rows = 50000;
   sparse.row_start = many.data();
-  EXPECT_EQ(choose_blocks(sparse), RowBlocks{512});
+  EXPECT_EQ(choose_blocks(sparse, 8192), RowBlocks{512});
 }
 
 TEST(Prefetch, TakesAnyRanges) {

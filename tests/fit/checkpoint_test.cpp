@@ -250,6 +250,28 @@ TEST(Checkpoints, AnyChangeOfOptionsOrModelIsNamed) {
   expect_named("data", model(Likelihood::binomial, 1), none);
 }
 
+// The same numbers stored otherwise are cut into other blocks, of which other batches are made.
+TEST(Checkpoints, OtherBlocksOfRowsAreNamed) {
+  const test::ScratchFolder folder;
+  const std::int64_t n = 40000, d = 8;
+  std::vector<float> x(static_cast<std::size_t>(n * d));
+  std::vector<double> y(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>((i * i + i / 8) % 17);
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = i % 3 == 0 ? 1 : 0;
+  const std::vector<double> wide(x.begin(), x.end());
+  const Glm narrow(Likelihood::bernoulli, {.x = MatrixView<const float>{x.data(), n, d, d}, .y = y});
+  const Glm doubles(Likelihood::bernoulli, {.x = MatrixView<const double>{wide.data(), n, d, d}, .y = y});
+  FitOptions options{.scalar = Scalar::float32};
+  options.max_steps = 2;
+  options.checkpoint = folder.file("fit");
+  options.gradient.batch_size = 4096;
+  static_cast<void>(velbo::fit(narrow, options));
+  options.resume = std::exchange(options.checkpoint, "");
+  EXPECT_EQ(test::error_of([&] { static_cast<void>(velbo::fit(narrow, options)); }), "nothing");
+  EXPECT_THAT(test::error_of([&] { static_cast<void>(velbo::fit(doubles, options)); }, options.resume),
+              testing::StartsWith("argument| FILE: is of a fit with blocks "));
+}
+
 TEST(Checkpoints, FilesThatAreNoneAreRefused) {
   const test::ScratchFolder folder;
   const Glm model("y ~ x1 + x2", Likelihood::bernoulli, test::logistic_table(300, 2, 7));

@@ -128,6 +128,8 @@ TEST(PosteriorFile, KeepsTheOutcomesLabels) {
   };
   EXPECT_NE(refused("\\\"labels\\\":[1.0,-1.0]").find("labels that are not two, increasing"), std::string::npos);
   Posterior(std::make_shared<const PosteriorState>(state)).save(path);
+  EXPECT_NE(refused("\\\"labels\\\":[-1.0,1.0,5.0]").find("labels that are not two"), std::string::npos);
+  Posterior(std::make_shared<const PosteriorState>(state)).save(path);
   EXPECT_NE(refused("\\\"labels\\\":[-1.0,\\\"b\\\"]").find(path), std::string::npos);
   // Older files have none.
   Posterior(std::make_shared<const PosteriorState>(state)).save(path);

@@ -34,7 +34,7 @@ SUPPORT += ["tests/kernels/mutants/plain_normals.cpp", "src/math/sobol.cpp"]
 PLUGIN = "tests/emulator/plugin.cpp"
 # The tests that include a file, the quickest first.  One with a colon is compiled with tiles of so many rows only.
 FUSED = ["fused_rows_float:8", "fused_rows_float", "fused_rows_double"]
-SPARSE = ["library:ops_test:*WideSparse*", "library:fit_device_test:*WideSparse*"]
+SPARSE = ["sparse", "library:ops_test:*WideSparse*", "library:fit_device_test:*WideSparse*"]
 STEPS = ["library:device_steps_test:*", "step"]
 ALL_TILES = "std::integer_sequence<int, 8, 16, 32, 64>"
 TESTS = {
@@ -57,7 +57,7 @@ TESTS = {
     "sobol.cuh": ["families"],
     "gaussian_family.cuh": ["families"],
 }
-# A mutant may wait for ever.
+# A mutant may wait for ever.  Of each that runs at once:
 SECONDS = 300
 BROKEN = "DOES NOT COMPILE"
 
@@ -65,8 +65,9 @@ BROKEN = "DOES NOT COMPILE"
 class Tests:
     """Compiles and runs tests against a copy of kernels/."""
 
-    def __init__(self, work, sanitized, build):
+    def __init__(self, work, sanitized, build, seconds):
         self.build = build
+        self.seconds = seconds
         self.extra = SANITIZERS if sanitized else []
         self.work = os.path.join(work, "sanitized" if sanitized else "plain")
         os.makedirs(self.work)
@@ -104,7 +105,7 @@ class Tests:
         if compiled.returncode != 0:
             return BROKEN
         subprocess.run([COMPILER, *self.extra, built, *self.support, *LIBRARIES, "-o", program], check=True)
-        return why_failed([program])
+        return why_failed([program], self.seconds)
 
     def library_fails(self, program, only, kernels):
         if self.extra:
@@ -117,13 +118,13 @@ class Tests:
             subprocess.run([COMPILER, "-shared", built, *self.support, "-lboost_context", "-lpthread", "-o", plugin], check=True)
             self.plugins.add(kernels)
         environment = dict(os.environ, VELBO_TEST_DEVICE="cuda", VELBO_CUDA_PLUGIN=plugin)
-        return why_failed([os.path.join(self.build, "tests", program), f"--gtest_filter={only}"], environment)
+        return why_failed([os.path.join(self.build, "tests", program), f"--gtest_filter={only}"], self.seconds, environment)
 
 
-def why_failed(command, environment=None):
+def why_failed(command, seconds, environment=None):
     try:
         ran = subprocess.run([*command, "--gtest_fail_fast", "--gtest_brief=1"], stdout=subprocess.PIPE, env=environment,
-                             stderr=subprocess.STDOUT, text=True, errors="replace", timeout=SECONDS, check=False)
+                             stderr=subprocess.STDOUT, text=True, errors="replace", timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return "does not end"
     if ran.returncode == 0:
@@ -202,11 +203,11 @@ def main():
 
     work = tempfile.mkdtemp(prefix="velbo_mutants_", dir=options.work)
     bad = []
-    benches = queue.Queue()
-    for job in range(min(options.jobs, len(chosen))):
+    benches, jobs = queue.Queue(), max(1, min(options.jobs, len(chosen)))
+    for job in range(jobs):
         folder = os.path.join(work, str(job))
         os.makedirs(folder)
-        benches.put((Tests(folder, False, options.build), Tests(folder, True, options.build), folder))
+        benches.put((*(Tests(folder, sanitized, options.build, SECONDS * jobs) for sanitized in (False, True)), folder))
 
     def timed(mutant):
         bench, start = benches.get(), time.monotonic()
@@ -215,7 +216,7 @@ def main():
         finally:
             benches.put(bench)
 
-    pool = ThreadPoolExecutor(options.jobs)
+    pool = ThreadPoolExecutor(jobs)
     try:
         if not options.only and not options.skip:
             why, name, _ = timed(None)
