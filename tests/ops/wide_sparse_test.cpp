@@ -149,13 +149,13 @@ TYPED_TEST(OpsTest, WideSparseRowsEqualPlainSums) {
       // Kernels take four draws at a time.
       constexpr std::size_t n_draws = 6;
       std::vector<double> z(n_draws * d), out(n_draws), alone(n_draws), gradients(n_draws * d);
-      for (const std::size_t s : {1, 5})
+      for (const std::size_t s : {1, 4})
         std::copy(p.mean.begin(), p.mean.end(), z.begin() + static_cast<std::ptrdiff_t>(s * d));
       ops.log_likelihood(context, p.rows, z.data(), n_draws, alone.data());
       ops.log_likelihood_gradient(context, p.rows, z.data(), n_draws, out.data(), gradients.data());
       EXPECT_EQ(out, alone);
       EXPECT_EQ(out[2], out[0]);
-      for (const std::size_t s : {1, 5}) {
+      for (const std::size_t s : {1, 4}) {
         EXPECT_NEAR(out[s], static_cast<double>(at_mean), near) << s;
         const auto begin = gradients.begin() + static_cast<std::ptrdiff_t>(s * d);
         expect_near({begin, begin + static_cast<std::ptrdiff_t>(d)}, at_mean_gradient, near, "gradient of a draw");
