@@ -1,6 +1,6 @@
 """Runs velbo and its peers on the same data to the same accuracy, side by side; a table on stdout, all of it as JSON.
 
-  run.py --velbo PROGRAM --out FOLDER [--seconds 900] [--search]
+  run.py --velbo PROGRAM --out FOLDER [--seconds 900] [--sizes small,medium,large] [--without PEER,...] [--search]
 
 Target: every mean within 0.05 posterior sds and every sd within 5 % of the reference (make_data.py).  The clock of a peer
 stops at the first checkpoint on target, which it could not know without the reference; velbo's runs until velbo itself
@@ -125,10 +125,10 @@ def grid(name, n):
     if name == "sklearn_laplace":
         return [{"solver": solver, "tol": tol} for solver in ("lbfgs", "newton-cholesky") for tol in (1e-4, 1e-6)]
     if name.startswith(("torch_advi", "numpyro")):
-        batches = [n] if n <= 4096 else [4096, 16384]
+        batches = [n] if n <= 4096 else [4096, 16384, n] if n <= 100_000 else [4096, 16384]
         return [{"rate": rate / n**0.5, "steps": steps, "batch": batch, "draws": draws, "every": every}
                 for batch in batches for rate in ((0.3, 1.0) if n <= 4096 else (1.0, 4.0)) for steps, every in ((1000, 50), (4000, 200))
-                for draws in ((1, 8) if n <= 4096 else (1,))]
+                for draws in ((1, 8) if n <= 4096 else (8,) if batch == n else (1,))]
     return [{}]
 
 
@@ -225,10 +225,13 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--seconds", type=float, default=900)
     parser.add_argument("--sizes", default=",".join(SIZES))
+    parser.add_argument("--without", default="")
     parser.add_argument("--search", action="store_true")
     parser.add_argument("--only", choices=("fits", "steps"))
     args = parser.parse_args()
     sizes = args.sizes.split(",")
+    for name in filter(None, args.without.split(",")):
+        del FITS[name]
     settings_path = os.path.join(HERE, "settings.json")
 
     def data(n, d):
