@@ -12,7 +12,15 @@
 namespace velbo {
 
 // What a stream of random numbers is for.  Two uses of the same seed never share numbers.
-enum class Purpose : std::uint32_t { sample = 1, diagnose = 2, subsample = 3, predict = 4, test = 5, step = 6, shuffle = 7 };
+enum class Purpose : std::uint32_t {
+  sample = 1,
+  diagnose = 2,
+  subsample = 3,
+  predict = 4,
+  test = 5,
+  step = 6,
+  shuffle = 7
+};
 
 // The 64-bit key of a stream.
 struct Key {
