@@ -29,5 +29,6 @@ function(velbo_emulator_test)
     endif()
     velbo_test(${ARGN})
     target_link_libraries(${arg_NAME}_test PRIVATE velbo_emulator)
+    target_compile_options(${arg_NAME}_test PRIVATE $<$<CONFIG:Release>:-O3>) # kernels are run many times
   endif()
 endfunction()

@@ -40,6 +40,8 @@ function(velbo_test)
     set(target ${arg_NAME}_test)
     add_executable(${target} ${arg_SOURCES})
     velbo_internal_target(${target})
+    # Its own code is compiled once and run once: a third of the time to compile it is saved.  The library's is as it is shipped.
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_link_libraries(${target} PRIVATE velbo_objects GTest::gmock GTest::gtest_main ${arg_LIBRARIES})
     set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/${arg_NAME}")

@@ -1,7 +1,7 @@
 // velbo/data.h - matrices of predictors: in memory, in a mapped file, or sparse.
 //
-// A fit reads rows in place, whatever their type: nothing is converted, centred or densified as a whole.  (Minibatches of what fits
-// into memory well are of a shuffled copy: GradientOptions::batch_size.)  A FeatureMatrix is
+// A fit reads rows in place, whatever their type: nothing is converted, centred or densified as a whole.  (Minibatches without an
+// anchor of what fits into memory well are of a shuffled copy: GradientOptions::batch_size.)  A FeatureMatrix is
 // immutable and cheap to copy (copies share the memory); any number of threads may read one.
 #pragma once
 #include <cstdint>

@@ -60,7 +60,7 @@ struct GradientOptions {
   DrawKind draw_kind = DrawKind::iid;
   EntropyGradient entropy = EntropyGradient::closed_form;
   // Rows a step; 0: all up to 8,192 rows, beyond 4,096, or 8 a latent where that is more.  Fits in smaller batches than all rows
-  // copy the rows once, in random order, where they take 1 MiB to 1 GiB (in a mapped file: to 256 MiB).
+  // and without an anchor copy the rows once, in random order, where they take 1 MiB to 1 GiB (in a mapped file: to 256 MiB).
   std::int64_t batch_size = 0;
   OptimizerKind optimizer = OptimizerKind::automatic;
   double learning_rate = 0;        // > 0, in posterior standard deviations; 0: by the rule

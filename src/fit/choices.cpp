@@ -97,11 +97,14 @@ void choose_engine(const GlmData& data, const FitOptions& options, Choices& out)
   if (g.batch_size == 0)
     g.batch_size = data.n_rows <= kRowsOfAStep ? data.n_rows : std::max(kBatchRows, 8 * data.recipe.n_latents());
   g.batch_size = std::min(g.batch_size, data.n_rows);
-  if (g.batch_size < data.n_rows) out.blocks = choose_blocks(data.x.store(), g.batch_size);
   if (g.optimizer == OptimizerKind::automatic)
     g.optimizer = data.recipe.n_latents() <= kFullRankLatents ? OptimizerKind::sgd : OptimizerKind::adam;
   if (g.variance_reduction == VarianceReduction::automatic)
     g.variance_reduction = g.batch_size < data.n_rows ? VarianceReduction::anchor : VarianceReduction::none;
+  if (g.batch_size == data.n_rows) return;
+  out.blocks = choose_blocks(data.x.store(), g.batch_size);
+  // A shuffled copy costs what some hundred steps gain by it, and anchored fits rarely make more.
+  if (!out.blocks.streamed() && g.variance_reduction == VarianceReduction::anchor) out.blocks = {};
 }
 
 // Smallest eigenvalue of the columns' correlation matrix, from some of the rows.

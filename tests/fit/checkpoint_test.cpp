@@ -265,6 +265,7 @@ TEST(Checkpoints, OtherBlocksOfRowsAreNamed) {
   options.max_steps = 2;
   options.checkpoint = folder.file("fit");
   options.gradient.batch_size = 4096;
+  options.gradient.variance_reduction = VarianceReduction::none;
   static_cast<void>(velbo::fit(narrow, options));
   options.resume = std::exchange(options.checkpoint, "");
   EXPECT_EQ(test::error_of([&] { static_cast<void>(velbo::fit(narrow, options)); }), "nothing");
