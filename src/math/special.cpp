@@ -4,30 +4,11 @@
 #include <limits>
 
 #include "math/elementary.h"
+#include "velbo/gamma_functions.h"
 
 namespace velbo::internal {
 
-// Stirling's series (DLMF 5.11.1) after shifting x above 10 by Gamma(x + 1) = x Gamma(x).
-double log_gamma(double x) {
-  if (x == 1.0 || x == 2.0) return 0.0;
-  double product = 1.0;
-  while (x < 10.0) {
-    product *= x;
-    x += 1.0;
-  }
-  constexpr double half_log_two_pi = 0.91893853320467274178;
-  const double inverse = 1.0 / x, square = inverse * inverse;
-  const double series =
-      inverse *
-      (1.0 / 12 +
-       square * (-1.0 / 360 +
-                 square * (1.0 / 1260 +
-                           square * (-1.0 / 1680 +
-                                     square * (1.0 / 1188 +
-                                               square * (-691.0 / 360360 +
-                                                         square * (1.0 / 156 + square * (-3617.0 / 122400))))))));
-  return (x - 0.5) * std::log(x) - x + half_log_two_pi + series - std::log(product);
-}
+double log_gamma(double x) { return log_gamma_of(x); }
 
 double log_choose(double n, double k) {
   if (k == 0.0 || k == n) return 0.0;
