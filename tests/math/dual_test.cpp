@@ -65,9 +65,9 @@ TEST(Dual, AssignmentsDoWhatOperatorsDo) {
   both([](Pair& z) { z *= 7; }, x * 7);
   both([](Pair& z) { z /= 7; }, x / 7);
   // The operand may be the number itself.
-  both([](Pair& z) { z *= z; }, x * x);
-  both([](Pair& z) { z /= z; }, Pair(1));
-  both([](Pair& z) { z -= z; }, Pair(0));
+  both([](Pair& z) { z *= static_cast<const Pair&>(z); }, x * x);
+  both([](Pair& z) { z /= static_cast<const Pair&>(z); }, Pair(1));
+  both([](Pair& z) { z -= static_cast<const Pair&>(z); }, Pair(0));
 }
 
 TEST(Dual, ComparesByValue) {

@@ -198,7 +198,7 @@ TEST(Distributions, MultiNormalCholesky) {
       const auto fixed = n == 3 ? multi_normal_cholesky_lpdf<3>(y.data(), mu.data(), lower.data())
                                 : multi_normal_cholesky_lpdf<1>(y.data(), mu.data(), lower.data());
       EXPECT_EQ(value_of(fixed), value_of(got));
-      if constexpr (Differentiable<decltype(got)>) {
+      if constexpr (Differentiable<std::remove_cvref_t<decltype(got)>>) {
         const auto by = [&](std::size_t v, int first, bool variable) {
           for (std::size_t i = 0; i < vectors[v].size(); ++i) {
             test::expect_close(got.derivative[first + static_cast<int>(i)], variable ? gradient[v][i] : 0.0, 1e-12,
