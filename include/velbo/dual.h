@@ -113,7 +113,8 @@ VELBO_HOST_DEVICE constexpr T value_of(T x) {
   return x;
 }
 
-// What chain() and value_of() are there for: scalars that carry derivatives.
+// What chain() and value_of() are there for: scalars that carry derivatives.  The functions and densities of velbo also ask for
+// construction from a number, += and + of a number; velbo/matrix_functions.h and most models for all of the arithmetic.
 template <class X>
 concept Differentiable = !std::is_arithmetic_v<X> && requires(const X& x) {
   value_of(x);

@@ -20,36 +20,36 @@ using test::Tolerance;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-#define EXPECT_REFERENCE_1(NAME, ...) \
-  check_cases<1>(                     \
+#define VELBO_EXPECT_OF_ONE(NAME, ...) \
+  check_cases<1>(                      \
       #NAME, [](const Data&, const auto& x) { return velbo::NAME(x); }, Tolerance{__VA_ARGS__})
-#define EXPECT_REFERENCE_2(NAME, ...) \
-  check_cases<2>(                     \
+#define VELBO_EXPECT_OF_TWO(NAME, ...) \
+  check_cases<2>(                      \
       #NAME, [](const Data&, const auto& x, const auto& y) { return velbo::NAME(x, y); }, Tolerance{__VA_ARGS__})
 
 // Relative errors alone: what is small here is not the difference of large terms.
 TEST(Functions, OfOneArgument) {
-  EXPECT_REFERENCE_1(exp, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(expm1, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(log, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(log1p, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(sqrt, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(square, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(sin, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(cos, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(tan, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(atan, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(sinh, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(cosh, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(tanh, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(erf, 4e-15, 0, 4e-6, 0);
-  EXPECT_REFERENCE_1(erfc, 1e-14, 0, 4e-6, 0);
+  VELBO_EXPECT_OF_ONE(exp, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(expm1, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(log, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(log1p, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(sqrt, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(square, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(sin, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(cos, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(tan, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(atan, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(sinh, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(cosh, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(tanh, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(erf, 4e-15, 0, 4e-6, 0);
+  VELBO_EXPECT_OF_ONE(erfc, 1e-14, 0, 4e-6, 0);
 }
 
 TEST(Functions, GammaFunctions) {
-  EXPECT_REFERENCE_1(lgamma, 2e-15, 4e-15, 1e-6, 1e-6);
-  EXPECT_REFERENCE_1(digamma, 2e-15, 2e-15, 1e-6, 1e-6);
-  EXPECT_REFERENCE_2(lbeta, 2e-15, 2e-14, 2e-6, 1e-5);   // differences of terms like 1 / 0.02
+  VELBO_EXPECT_OF_ONE(lgamma, 2e-15, 4e-15, 1e-6, 1e-6);
+  VELBO_EXPECT_OF_ONE(digamma, 2e-15, 2e-15, 1e-6, 1e-6);
+  VELBO_EXPECT_OF_TWO(lbeta, 2e-15, 2e-14, 2e-6, 1e-5);  // differences of terms like 1 / 0.02
   EXPECT_DOUBLE_EQ(trigamma(1), 1.6449340668482264365);  // pi^2 / 6
   EXPECT_DOUBLE_EQ(trigamma(0.5), 4.9348022005446793094);
   EXPECT_EQ(lgamma(1.0), 0);
@@ -61,19 +61,19 @@ TEST(Functions, GammaFunctions) {
 }
 
 TEST(Functions, LogisticFunctions) {
-  EXPECT_REFERENCE_1(softplus, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(sigmoid, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(log_sigmoid, 1e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(log1m_exp, 2e-15, 0, 1e-6, 0);
-  EXPECT_REFERENCE_1(logit, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(softplus, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(sigmoid, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(log_sigmoid, 1e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(log1m_exp, 2e-15, 0, 1e-6, 0);
+  VELBO_EXPECT_OF_ONE(logit, 1e-15, 0, 1e-6, 0);
 }
 
-TEST(Functions, LogNormalCdf) { EXPECT_REFERENCE_1(log_normal_cdf, 4e-14, 0, 1e-5, 0); }
+TEST(Functions, LogNormalCdf) { VELBO_EXPECT_OF_ONE(log_normal_cdf, 4e-14, 0, 1e-5, 0); }
 
 TEST(Functions, OfSeveralArguments) {
-  EXPECT_REFERENCE_2(pow, 2e-15, 0, 2e-6, 0);
-  EXPECT_REFERENCE_2(log_sum_exp, 1e-15, 1e-16, 1e-6, 1e-7);
-  EXPECT_REFERENCE_2(log_diff_exp, 1e-12, 0, 1e-3, 0);  // of arguments as near as 1e-4
+  VELBO_EXPECT_OF_TWO(pow, 2e-15, 0, 2e-6, 0);
+  VELBO_EXPECT_OF_TWO(log_sum_exp, 1e-15, 1e-16, 1e-6, 1e-7);
+  VELBO_EXPECT_OF_TWO(log_diff_exp, 1e-12, 0, 1e-3, 0);  // of arguments as near as 1e-4
   check_cases<3>(
       "log_mix", [](const Data&, const auto& p, const auto& a, const auto& b) { return velbo::log_mix(p, a, b); },
       Tolerance{2e-13, 1e-15, 1e-4, 1e-7});

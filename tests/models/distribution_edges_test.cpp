@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "velbo/distributions.h"
 
@@ -127,6 +128,56 @@ TEST(DistributionEdges, InvalidParametersAndNaN) {
   EXPECT_TRUE(std::isnan(categorical_logit_lpmf(0, none, 2)));
   EXPECT_TRUE(std::isnan(ordered_logistic_lpmf(1, 0, equal, 3)) && std::isnan(ordered_logistic_lpmf(1, nan, equal, 3)));
   EXPECT_TRUE(std::isnan(dirichlet_lpdf(eta, equal, 2)));
+}
+
+// ---- work ------------------------------------------------------------------------------------------------------------
+
+// Another scalar than Dual, with the least that densities ask for; it counts what is made of it.
+struct Traced {
+  Traced(double v) : value(v) {}  // NOLINT: as double converts
+  Traced& operator+=(const Traced& b) {
+    value += b.value;
+    return *this;
+  }
+  friend Traced operator+(const Traced& a, double b) { return {a.value + b}; }
+  friend double value_of(const Traced& x) { return x.value; }
+  friend Traced chain(const Traced& /*a*/, double /*df_da*/, double f) {
+    ++n_links;
+    return {f};
+  }
+  friend Traced chain(const Traced& /*a*/, double /*df_da*/, const Traced& /*b*/, double /*df_db*/, double f) {
+    n_links += 2;
+    return {f};
+  }
+
+  double value;
+  static inline int n_links = 0;
+};
+
+template <class F>
+int links_of(const F& density) {
+  Traced::n_links = 0;
+  static_assert(std::is_same_v<decltype(density()), Traced>);
+  (void)density();
+  return Traced::n_links;
+}
+
+TEST(DistributionEdges, AsMuchDerivativeWorkAsThereAreVariables) {
+  const Traced x(0.3), y(1.7);
+  EXPECT_EQ(links_of([&] { return normal_lpdf(x, 0, 1); }), 1);
+  EXPECT_EQ(links_of([&] { return normal_lpdf(0.5, x, 1.0F); }), 1);
+  EXPECT_EQ(links_of([&] { return normal_lpdf(2, x, y); }), 2);
+  EXPECT_EQ(links_of([&] { return normal_lpdf(x, x, y); }), 3);
+  EXPECT_EQ(links_of([&] { return student_t_lpdf(x, y, 0, y); }), 3);
+  EXPECT_EQ(links_of([&] { return half_student_t_lpdf(y, 3, x); }), 2);
+  EXPECT_EQ(links_of([&] { return neg_binomial_2_log_lpmf(3, x, 2.0); }), 1);
+  const Traced eta[] = {x, y, x};
+  const double cuts[] = {0, 1}, mean[] = {0, 0}, lower[] = {1, 0, 0.5, 1};
+  EXPECT_EQ(links_of([&] { return categorical_logit_lpmf(1, eta, 3); }), 3);
+  EXPECT_EQ(links_of([&] { return ordered_logistic_lpmf(1, x, cuts, 3); }), 1);
+  EXPECT_EQ(links_of([&] { return multi_normal_cholesky_lpdf<2>(eta, mean, lower); }), 2);
+  // Nothing outside of the support.
+  EXPECT_EQ(links_of([&] { return exponential_lpdf(-1, y); }), 0);
 }
 
 // ---- whole distributions ---------------------------------------------------------------------------------------------

@@ -16,45 +16,45 @@ using Data = std::vector<double>;
 using test::check_cases;
 using test::Tolerance;
 
-#define EXPECT_REFERENCE(COUNT, NAME, ...) \
-  check_cases<COUNT>(                      \
+#define VELBO_EXPECT_REFERENCE(COUNT, NAME, ...) \
+  check_cases<COUNT>(                            \
       #NAME, [](const Data&, const auto&... x) { return velbo::NAME(x...); }, Tolerance{__VA_ARGS__})
-#define EXPECT_REFERENCE_OF_COUNTS(COUNT, NAME, ...) \
-  check_cases<COUNT>(                                \
+#define VELBO_EXPECT_OF_COUNTS(COUNT, NAME, ...) \
+  check_cases<COUNT>(                            \
       #NAME, [](const Data& y, const auto&... x) { return velbo::NAME(y[0], x...); }, Tolerance{__VA_ARGS__})
 
 TEST(Distributions, OnTheRealLine) {
-  EXPECT_REFERENCE(3, normal_lpdf);
-  EXPECT_REFERENCE(1, std_normal_lpdf);
-  EXPECT_REFERENCE(4, student_t_lpdf);
-  EXPECT_REFERENCE(3, cauchy_lpdf);
-  EXPECT_REFERENCE(3, laplace_lpdf);
-  EXPECT_REFERENCE(3, logistic_lpdf);
+  VELBO_EXPECT_REFERENCE(3, normal_lpdf);
+  VELBO_EXPECT_REFERENCE(1, std_normal_lpdf);
+  VELBO_EXPECT_REFERENCE(4, student_t_lpdf);
+  VELBO_EXPECT_REFERENCE(3, cauchy_lpdf);
+  VELBO_EXPECT_REFERENCE(3, laplace_lpdf);
+  VELBO_EXPECT_REFERENCE(3, logistic_lpdf);
 }
 
 TEST(Distributions, Halves) {
-  EXPECT_REFERENCE(2, half_normal_lpdf);
-  EXPECT_REFERENCE(2, half_cauchy_lpdf);
-  EXPECT_REFERENCE(3, half_student_t_lpdf);
+  VELBO_EXPECT_REFERENCE(2, half_normal_lpdf);
+  VELBO_EXPECT_REFERENCE(2, half_cauchy_lpdf);
+  VELBO_EXPECT_REFERENCE(3, half_student_t_lpdf);
 }
 
 TEST(Distributions, OnIntervals) {
-  EXPECT_REFERENCE(3, uniform_lpdf);
-  EXPECT_REFERENCE(3, beta_lpdf);
+  VELBO_EXPECT_REFERENCE(3, uniform_lpdf);
+  VELBO_EXPECT_REFERENCE(3, beta_lpdf);
 }
 
 TEST(Distributions, Positive) {
-  EXPECT_REFERENCE(3, lognormal_lpdf);
-  EXPECT_REFERENCE(2, exponential_lpdf);
-  EXPECT_REFERENCE(3, gamma_lpdf);
-  EXPECT_REFERENCE(3, inverse_gamma_lpdf);
-  EXPECT_REFERENCE(3, weibull_lpdf);
+  VELBO_EXPECT_REFERENCE(3, lognormal_lpdf);
+  VELBO_EXPECT_REFERENCE(2, exponential_lpdf);
+  VELBO_EXPECT_REFERENCE(3, gamma_lpdf);
+  VELBO_EXPECT_REFERENCE(3, inverse_gamma_lpdf);
+  VELBO_EXPECT_REFERENCE(3, weibull_lpdf);
 }
 
 TEST(Distributions, Counts) {
-  EXPECT_REFERENCE_OF_COUNTS(1, bernoulli_logit_lpmf);
-  EXPECT_REFERENCE_OF_COUNTS(1, poisson_log_lpmf);
-  EXPECT_REFERENCE_OF_COUNTS(2, neg_binomial_2_log_lpmf);
+  VELBO_EXPECT_OF_COUNTS(1, bernoulli_logit_lpmf);
+  VELBO_EXPECT_OF_COUNTS(1, poisson_log_lpmf);
+  VELBO_EXPECT_OF_COUNTS(2, neg_binomial_2_log_lpmf);
   check_cases<1>("binomial_logit_lpmf",
                  [](const Data& y, const auto& eta) { return velbo::binomial_logit_lpmf(y[0], y[1], eta); });
 }
