@@ -27,8 +27,7 @@ function(velbo_emulator_test)
     if("threads" IN_LIST arg_LABELS)
       message(FATAL_ERROR "velbo_emulator_test(${arg_NAME}): the thread sanitizer is not told of the emulator's threads")
     endif()
-    velbo_test(${ARGN})
+    velbo_test(${ARGN} OPTIONS $<$<CONFIG:Release>:-O3>) # kernels are run many times
     target_link_libraries(${arg_NAME}_test PRIVATE velbo_emulator)
-    target_compile_options(${arg_NAME}_test PRIVATE $<$<CONFIG:Release>:-O3>) # kernels are run many times
   endif()
 endfunction()

@@ -1,5 +1,5 @@
 # velbo_test(NAME <name> SOURCES <file>... [LABELS <label>...] [TIMEOUT <seconds>] [LIBRARIES <target>...]
-#            [ENVIRONMENT <NAME=value>...])
+#            [ENVIRONMENT <NAME=value>...] [OPTIONS <compiler option>...])
 # velbo_test(NAME <name> PROGRAM <other> ENVIRONMENT <NAME=value>... [LABELS ...] [TIMEOUT s])
 #
 # One GoogleTest program, <name>_test, linked with velbo's objects (so that it may use what the library hides); each of
@@ -22,8 +22,22 @@ foreach(label IN LISTS velbo_test_labels)
   add_custom_target(velbo_tests_${label})
 endforeach()
 
+# What the tests' own code is compiled with: once, and run once, so a third of the time to compile it is saved.  The library's is
+# as it is shipped.
+set(velbo_test_options $<$<CONFIG:Release>:-O1>)
+
+if(VELBO_PRECOMPILED_HEADERS)
+  # A program like the tests: only with the same options can they share headers.
+  file(WRITE "${PROJECT_BINARY_DIR}/tests/headers.cpp" "int main() {}\n")
+  add_executable(velbo_test_headers EXCLUDE_FROM_ALL "${PROJECT_BINARY_DIR}/tests/headers.cpp")
+  velbo_internal_target(velbo_test_headers)
+  target_compile_options(velbo_test_headers PRIVATE ${velbo_test_options})
+  target_link_libraries(velbo_test_headers PRIVATE GTest::gmock GTest::gtest)
+  target_precompile_headers(velbo_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <Eigen/Core> <Eigen/Cholesky>)
+endif()
+
 function(velbo_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;PROGRAM;TIMEOUT" "SOURCES;LABELS;LIBRARIES;ENVIRONMENT")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;PROGRAM;TIMEOUT" "SOURCES;LABELS;LIBRARIES;ENVIRONMENT;OPTIONS")
   if(NOT arg_NAME OR NOT (arg_SOURCES OR arg_PROGRAM) OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "velbo_test(NAME <name> SOURCES <file>... or PROGRAM <name> [LABELS ...] [TIMEOUT s] [LIBRARIES ...])")
   endif()
@@ -40,8 +54,12 @@ function(velbo_test)
     set(target ${arg_NAME}_test)
     add_executable(${target} ${arg_SOURCES})
     velbo_internal_target(${target})
-    # Its own code is compiled once and run once: a third of the time to compile it is saved.  The library's is as it is shipped.
-    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    if(arg_OPTIONS)
+      target_compile_options(${target} PRIVATE ${arg_OPTIONS})
+    else()
+      target_compile_options(${target} PRIVATE ${velbo_test_options})
+      velbo_precompile_test(${target})
+    endif()
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_link_libraries(${target} PRIVATE velbo_objects GTest::gmock GTest::gtest_main ${arg_LIBRARIES})
     set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/${arg_NAME}")

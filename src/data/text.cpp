@@ -87,7 +87,7 @@ std::string listed(const std::vector<std::string>& names, std::size_t most) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (i == most && names.size() > most + 1) return out + ", ... (" + std::to_string(names.size()) + " in all)";
     if (i > 0) out += ", ";
-    const std::string text = quoted(names[i]);
+    const std::string text = internal::quoted(names[i]);
     out += text.substr(1, text.size() - 2);
   }
   return out;
