@@ -56,7 +56,8 @@ VELBO_EXPORT VarianceReduction parse_variance_reduction(std::string_view text);
 
 struct GradientOptions {
   Estimator estimator = Estimator::automatic;
-  std::int64_t draws = 8;  // S of `weights` and `local`, >= 1
+  // S of `weights` and `local`; 0: 8, but for `weights` of a full-rank family at least a quarter of the latents.
+  std::int64_t draws = 0;
   DrawKind draw_kind = DrawKind::iid;
   EntropyGradient entropy = EntropyGradient::closed_form;
   // Rows a step; 0: all up to 8,192 rows, beyond 4,096, or 8 a latent where that is more.  Fits in smaller batches than all rows

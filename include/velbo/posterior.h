@@ -14,6 +14,7 @@
 #include "velbo/export.h"
 #include "velbo/family.h"
 #include "velbo/glm.h"
+#include "velbo/parameters.h"
 #include "velbo/table.h"
 
 namespace velbo {
@@ -43,8 +44,11 @@ class VELBO_EXPORT Posterior {
  public:
   explicit Posterior(std::shared_ptr<const PosteriorState> state);
 
-  [[nodiscard]] std::int64_t n_latents() const noexcept;
-  [[nodiscard]] const std::vector<std::string>& names() const noexcept;  // constrained scale: "sigma", not "log(sigma)"
+  [[nodiscard]] std::int64_t n_latents() const noexcept;  // D, unconstrained
+  // Of the n constrained parameters: "sigma", not "log(sigma)".  Of a Glm n = D; of a Model see Parameters::names().
+  [[nodiscard]] const std::vector<std::string>& names() const noexcept;
+  // Of a Model; null of a Glm, which likelihood() and formula() below are about.
+  [[nodiscard]] const Parameters* parameters() const noexcept;
   [[nodiscard]] FamilyKind family() const noexcept;
   [[nodiscard]] Likelihood likelihood() const noexcept;
   [[nodiscard]] const std::string& formula() const noexcept;
@@ -55,13 +59,14 @@ class VELBO_EXPORT Posterior {
   [[nodiscard]] std::vector<double> unconstrained_covariance() const;
   [[nodiscard]] double log_prob(std::span<const double> z) const;
 
-  // Of the constrained parameters, in closed form: [D] each.
+  // Of the constrained parameters: [n] each, in closed form; of a Model's that depend on several coordinates, such as simplexes,
+  // by Sobol draws (src/posterior/model_moments.h).
   [[nodiscard]] std::vector<double> mean() const;
   [[nodiscard]] std::vector<double> sd() const;
   // probability in (0, 1), else Error(argument).
   [[nodiscard]] std::vector<double> quantile(double probability) const;
 
-  // Constrained draws first_draw, first_draw + 1, ..., [n_draws, D] row-major.  Draw i is a function of the seed and i
+  // Constrained draws first_draw, first_draw + 1, ..., [n_draws, n] row-major.  Draw i is a function of the seed and i
   // alone, so that many draws can be made piece by piece.  Throws Error(argument) for negative numbers.
   [[nodiscard]] std::vector<double> sample(std::int64_t n_draws, std::uint64_t seed = 1,
                                            std::int64_t first_draw = 0) const;
@@ -69,7 +74,7 @@ class VELBO_EXPORT Posterior {
   // One prediction a row of the table, which needs the formula's predictors, the offset's column where the fit had one,
   // and for binomial outcomes the trials' column.  Deterministic (quadrature, no draws).
   // Throws Error(formula) for a missing column, Error(data) for an unseen factor level, naming level, column and place;
-  // Error(argument) when the model was made from arrays.
+  // Error(argument) when the model was made from arrays, or is a Model in code.
   [[nodiscard]] Predictions predict(const Table& table, const PredictOptions& options = {}) const;
   // From arrays: x [N, D] without the intercept's column; offset and trials [N] or empty.
   [[nodiscard]] Predictions predict(MatrixView<const double> x, std::span<const double> offset,

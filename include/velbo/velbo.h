@@ -14,6 +14,7 @@
 #include "velbo/glm.h"
 #include "velbo/gradient_options.h"
 #include "velbo/matrix_functions.h"
+#include "velbo/model.h"
 #include "velbo/parameters.h"
 #include "velbo/posterior.h"
 #include "velbo/prior.h"

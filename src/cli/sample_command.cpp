@@ -20,7 +20,7 @@ int run(const Arguments& a) {
   require(a.fit, "the fit", "for example: velbo sample wells.velbo --draws 4000 --out draws.csv");
   require_writable(a.out);
   const Posterior posterior = Posterior::load(a.fit);
-  const std::int64_t d = posterior.n_latents();
+  const auto d = static_cast<std::int64_t>(posterior.names().size());
   if (is_array(a.out)) {
     write_npy(a.out, posterior.sample(a.n_draws, a.seed), a.n_draws, d);
     return success;

@@ -5,6 +5,7 @@ namespace velbo::internal {
 
 void save_report(const EngineReport& report, EngineState& state) {
   state.set("report.elbo", report.elbo);
+  state.set("report.elbo_se", report.elbo_se);
   state.set("report.error_sd", report.error_sd);
   state.set("report.on_all_data", std::int64_t{report.on_all_data ? 1 : 0});
   state.set("report.diverged", std::int64_t{report.diverged ? 1 : 0});
@@ -19,6 +20,7 @@ void save_report(const EngineReport& report, EngineState& state) {
 
 EngineReport load_report(const EngineState& state) {
   return {.elbo = state.number("report.elbo"),
+          .elbo_se = state.number("report.elbo_se"),
           .error_sd = state.number("report.error_sd"),
           .on_all_data = state.whole("report.on_all_data") != 0,
           .diverged = state.whole("report.diverged") != 0,

@@ -13,6 +13,7 @@ namespace velbo::internal {
 // Where an engine is.
 struct EngineReport {
   double elbo = std::numeric_limits<double>::quiet_NaN();     // of the last evaluated point
+  double elbo_se = 0;                                         // 0 where the ELBO is deterministic
   double error_sd = std::numeric_limits<double>::infinity();  // estimated distance of point() to the optimum
   bool on_all_data = false;  // false in warm-start stages, whose error says nothing about the answer
   bool diverged = false;
@@ -49,7 +50,7 @@ class Engine {
   virtual void save(EngineState& state) const = 0;
   virtual void load(const EngineState& state) = 0;
   // The model on all its data, for the diagnosis.
-  [[nodiscard]] virtual ExpectedLogJointOracle& oracle() = 0;
+  [[nodiscard]] virtual LogJointOracle& oracle() = 0;
 };
 
 }  // namespace velbo::internal

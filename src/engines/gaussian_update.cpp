@@ -86,6 +86,34 @@ std::unique_ptr<GaussianUpdate> mean_field_update(const GaussianPoint& point, co
   return std::make_unique<MeanFieldUpdate>(point, expected, std::move(newton_step));
 }
 
+std::optional<GaussianPoint> trust_region_step(const GaussianPoint& point, const WhitenedGradient& gradient, double r) {
+  const Eigen::Index d = point.dimension();
+  const Eigen::MatrixXd& g = gradient.factor;
+  const std::optional<Eigen::MatrixXd> change =
+      inverse_factor(Eigen::MatrixXd::Identity(d, d) - r * g + 0.5 * r * r * g * g);
+  if (!change) return std::nullopt;
+  GaussianPoint next = point;
+  const auto lower = point.factor.triangularView<Eigen::Lower>();
+  next.mean += lower * (r * gradient.mean);
+  next.factor = lower * *change;
+  if (!next.mean.allFinite() || !next.factor.allFinite()) return std::nullopt;
+  return next;
+}
+
+double trust_radius(const WhitenedGradient& gradient, double longest) {
+  // The spectral norm by power iteration from a fixed vector: an underestimate, which the form of the step forgives.
+  constexpr int iterations = 8;
+  const Eigen::Index d = gradient.mean.size();
+  Eigen::VectorXd v = Eigen::VectorXd::LinSpaced(d, 1, 2);
+  double norm = 0;
+  for (int i = 0; i < iterations; ++i) {
+    v = gradient.factor * v.normalized();
+    norm = v.norm();
+    if (!(norm > 0)) break;
+  }
+  return std::min({longest, 1 / norm, std::sqrt(static_cast<double>(d)) / gradient.mean.norm()});
+}
+
 Distance distance_in_sds(const GaussianPoint& from, const GaussianPoint& to) {
   const Eigen::ArrayXd sd_from = from.sd(), sd_to = to.sd();
   const auto finite = [](double v) { return std::isfinite(v) ? v : std::numeric_limits<double>::infinity(); };

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "models/expected_log_joint.h"
+#include "objectives/stein_gradient.h"
 
 namespace velbo::internal {
 
@@ -25,6 +26,14 @@ class GaussianUpdate {
 std::unique_ptr<GaussianUpdate> full_rank_update(const GaussianPoint& point, const ExpectedLogJoint& expected);
 std::unique_ptr<GaussianUpdate> mean_field_update(const GaussianPoint& point, const ExpectedLogJoint& expected,
                                                   Eigen::VectorXd newton_step);
+
+// The same step from a natural gradient that is an estimate (objectives/stein_gradient.h), always in the form that is positive
+// definite: whitened, the covariance's inverse becomes I - r G + r^2 G^2 / 2 and the mean moves by r times the gradient's.  Nothing
+// where numbers run out.
+std::optional<GaussianPoint> trust_region_step(const GaussianPoint& point, const WhitenedGradient& gradient, double r);
+
+// The length at which such a step stays where its gradient is believed: min(longest, 1 / |factor|_2, sqrt(D) / |mean|).
+double trust_radius(const WhitenedGradient& gradient, double longest);
 
 // The largest changes between two points, in posterior standard deviations: of a mean, in sds, and of the logarithm of an
 // sd.  Infinite where a number is not finite.

@@ -29,7 +29,9 @@ constexpr double kFloatRange = 1e15;  // squares and their sums stay within 1e38
 // Float rows perturb a correlation matrix by about 1e-7 an element.
 constexpr double kCollinear = 1e-5;
 
-void check(const FitOptions& options) {
+}  // namespace
+
+void check_options(const FitOptions& options) {
   const auto refuse = [](const char* option, double value, const char* expected) {
     throw Error(ErrorCode::argument, fmt::format("{} is {}, expected {}", option, value, expected));
   };
@@ -52,12 +54,19 @@ void check(const FitOptions& options) {
   if (!(g.clip >= 0)) refuse("clip", g.clip, "0 (never) or a positive number");
 }
 
+namespace {
+
 // The engine and, for gradient, its settings without `automatic`.
 void choose_engine(const GlmData& data, const FitOptions& options, Choices& out) {
   const GradientOptions& asked = options.gradient;
   const bool stochastic = asked.batch_size > 0 || asked.estimator == Estimator::weights ||
                           asked.estimator == Estimator::local ||
                           asked.variance_reduction != VarianceReduction::automatic;
+  if (options.engine == EngineKind::natural_gradient)
+    throw Error(
+        ErrorCode::argument,
+        "engine natural_gradient is for models that are known by their log density; a formula's has newton, which "
+        "makes the same steps with exact expectations");
   if (options.engine == EngineKind::newton && stochastic)
     throw Error(ErrorCode::argument,
                 "engine newton looks at all rows and takes no draws: batches, draws and estimators "
@@ -161,7 +170,7 @@ std::string why_not_float(const GlmData& data, FamilyKind family) {
 }  // namespace
 
 Choices choose(const GlmData& data, const FitOptions& options) {
-  check(options);
+  check_options(options);
   Choices out;
   const std::int64_t d = data.recipe.n_latents();
   if (options.family != FamilyKind::automatic) {

@@ -25,6 +25,9 @@ struct Choices {
   [[nodiscard]] bool shuffled() const { return !blocks.streamed() && blocks.block_rows > 1; }
 };
 
+// Throws Error(argument) for options that make no sense whatever the model.
+void check_options(const FitOptions& options);
+
 // Throws Error(argument) for options that make no sense; for a device that was asked for, Error(device) where it cannot be
 // used and Error(memory) where the rows do not fit.
 Choices choose(const GlmData& data, const FitOptions& options);

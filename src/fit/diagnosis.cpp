@@ -14,8 +14,6 @@
 namespace velbo::internal {
 namespace {
 
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
 // Floating-point operations that a diagnosis may take: some tenths of a second on one core.
 constexpr double kOperations = 3e9;
 constexpr double kMostDraws = 100000, kLeastDraws = 4000;
@@ -40,13 +38,13 @@ std::int64_t affordable_draws(double rows, double dimension) {
 
 }  // namespace
 
-Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, bool last_is_scale,
+Diagnosis diagnose(LogJointOracle& oracle, const GaussianPoint& point, const Constrain& constrain,
                    const Context& context, std::int64_t wanted_draws, Key key) {
   const Eigen::Index d = point.dimension();
   Diagnosis out;
   out.n_draws =
       wanted_draws > 0 ? wanted_draws : affordable_draws(static_cast<double>(oracle.n_rows()), static_cast<double>(d));
-  RowMajor draws(out.n_draws, d + point.rank());  // eps at first
+  RowMajorMatrix draws(out.n_draws, d + point.rank());  // eps at first
   cpu_ops_double().normals(context, key, 0, 0, out.n_draws, draws.cols(), draws.data());
   const double constant = 0.5 * static_cast<double>(d) - point.entropy();  // -D/2 log 2 pi - log |Sigma| / 2
   Eigen::VectorXd log_q = constant - 0.5 * draws.rowwise().squaredNorm().array();
@@ -55,8 +53,8 @@ Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, b
   } else if (point.rank() == 0) {
     draws = draws * point.factor.col(0).asDiagonal();
   } else {
-    const RowMajor z = draws.leftCols(d) * point.factor.col(0).asDiagonal() +
-                       draws.rightCols(point.rank()) * point.factor.rightCols(point.rank()).transpose();
+    const RowMajorMatrix z = draws.leftCols(d) * point.factor.col(0).asDiagonal() +
+                             draws.rightCols(point.rank()) * point.factor.rightCols(point.rank()).transpose();
     const LowRankInverse inverse(point.factor.col(0), point.factor.rightCols(point.rank()));
     log_q = constant - 0.5 * z.cwiseProduct(inverse.times(z.transpose()).transpose()).rowwise().sum().array();
     draws = z;
@@ -76,9 +74,9 @@ Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, b
   out.ess = psis_result.ess;
   out.log_evidence = psis_result.log_mean_weight;
   if (out.k_hat < khat_threshold(out.n_draws) || weights_are_even(out.ess, out.n_draws)) {
-    if (last_is_scale) draws.col(d - 1) = draws.col(d - 1).array().exp();
+    const RowMajorMatrix theta = constrain(draws);
     const WeightedMoments moments =
-        weighted_moments({draws.data(), static_cast<std::size_t>(draws.size())}, psis_result.log_weights);
+        weighted_moments({theta.data(), static_cast<std::size_t>(theta.size())}, psis_result.log_weights);
     out.corrected_mean = moments.mean;
     out.corrected_sd = moments.sd;
   }

@@ -1,8 +1,10 @@
 // fit/diagnosis.h - how good a fitted q is: importance sampling from it, and what that says.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "models/expected_log_joint.h"
+#include "objectives/draws.h"
 #include "velbo/context.h"
 #include "velbo/fit.h"
 
@@ -19,7 +21,9 @@ struct Diagnosis {
 // Pareto-smoothed importance sampling with iid draws from q (methods: Yao, Vehtari, Simpson and Gelman 2018, "Yes, but did
 // it work?").  wanted_draws = 0: 4,000 to 100,000 (fewer beyond 1,000
 // latents), by what they cost.
-Diagnosis diagnose(ExpectedLogJointOracle& oracle, const GaussianPoint& point, bool last_is_scale,
+// constrain(draws [S, D]) gives the draws [S, n] on the constrained scale; it may change what it is given.
+using Constrain = std::function<RowMajorMatrix(RowMajorMatrix& draws)>;
+Diagnosis diagnose(LogJointOracle& oracle, const GaussianPoint& point, const Constrain& constrain,
                    const Context& context, std::int64_t wanted_draws, Key key);
 
 // The verdict and the advice from the status, k_hat and error_sd.

@@ -54,9 +54,13 @@ std::string prior_of(const Summary& summary, const std::string& parameter) {
   return "";
 }
 
+// A model known by its log density has neither rows nor priors that a table could show.
+bool in_code(const Summary& summary) { return summary.model.likelihood == "log_density"; }
+
 std::string model_part(const Summary& summary) {
   const Summary::Model& model = summary.model;
   std::string out = labelled("model", model.formula, page_width);
+  if (in_code(summary)) return out + labelled("latents", internal::with_thousands(model.n_latents));
   out += labelled("likelihood", fmt::format("{}{}{}", model.likelihood, link_of(model.likelihood),
                                             model.likelihood_guessed ? " (guessed from the outcome)" : ""));
   out += labelled("rows", internal::with_thousands(model.n_rows) +
@@ -108,9 +112,12 @@ std::string with_reason(const std::string& what, const std::string& reason) {
 
 std::string fit_part(const Summary& summary) {
   const Summary::Run& run = summary.fit;
-  std::string text = fmt::format("{} after {} step{} and {:.3g} pass{} over the data, in {}", words_of(run.status),
-                                 internal::with_thousands(run.steps), run.steps == 1 ? "" : "s", run.full_passes,
-                                 run.full_passes == 1 ? "" : "es", internal::duration(run.seconds.fit));
+  const std::string work =
+      in_code(summary) ? internal::with_thousands(run.gradient_evaluations) + " gradients"
+                       : fmt::format("{:.3g} pass{} over the data", run.full_passes, run.full_passes == 1 ? "" : "es");
+  std::string text =
+      fmt::format("{} after {} step{} and {}, in {}", words_of(run.status), internal::with_thousands(run.steps),
+                  run.steps == 1 ? "" : "s", work, internal::duration(run.seconds.fit));
   if (run.seconds.diagnose > 0)
     text += fmt::format(" (and {} for the diagnosis)", internal::duration(run.seconds.diagnose));
   if (run.rejected_steps > 0) text += fmt::format("; {} rejected", internal::with_thousands(run.rejected_steps));

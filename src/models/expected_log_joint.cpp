@@ -24,6 +24,14 @@ double GaussianPoint::entropy() const {
   }
 }
 
+std::vector<double> row_major(const Eigen::MatrixXd& matrix) {
+  std::vector<double> out;
+  out.reserve(static_cast<std::size_t>(matrix.size()));
+  for (Eigen::Index i = 0; i < matrix.rows(); ++i)
+    for (Eigen::Index j = 0; j < matrix.cols(); ++j) out.push_back(matrix(i, j));
+  return out;
+}
+
 bool ExpectedLogJoint::is_finite() const {
   return std::isfinite(value) && gradient.allFinite() && curvature.allFinite();
 }

@@ -9,8 +9,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "models/glm_data.h"
+#include "models/log_joint_oracle.h"
 #include "velbo/context.h"
 #include "velbo/family.h"
 #include "velbo/random.h"
@@ -30,6 +32,9 @@ struct GaussianPoint {
   [[nodiscard]] double entropy() const;
 };
 
+// A matrix's elements, row by row.
+std::vector<double> row_major(const Eigen::MatrixXd& matrix);
+
 struct ExpectedLogJoint {
   double value = 0;           // E_q[log p(y, z)], all constants and log Jacobians included
   double slack = 0;           // values closer than this may differ by rounding alone
@@ -39,22 +44,11 @@ struct ExpectedLogJoint {
   [[nodiscard]] bool is_finite() const;
 };
 
-// Log joint densities of draws, up to a common error of the method.
-struct LogJointDraws {
-  Eigen::VectorXd value;  // [S]
-  std::string method;     // "all rows", or which rows stood for all
-};
-
 // A full matrix's part that an ExpectedLogJoint holds for the point's family.
 Eigen::MatrixXd in_layout_of(const GaussianPoint& point, const Eigen::MatrixXd& curvature);
 
-class ExpectedLogJointOracle {
+class ExpectedLogJointOracle : public LogJointOracle {
  public:
-  virtual ~ExpectedLogJointOracle() = default;
-
-  [[nodiscard]] virtual std::int64_t n_rows() const = 0;
-  [[nodiscard]] virtual std::int64_t n_latents() const = 0;
-
   // A point to start from that no data make unsafe.
   [[nodiscard]] virtual GaussianPoint start(FamilyKind family) = 0;
 
@@ -75,11 +69,6 @@ class ExpectedLogJointOracle {
   // The same model on about `rows` rows drawn at random (one from each of as many equal stretches), weighted to stand for
   // all; nullptr where rows make no difference to the cost.
   [[nodiscard]] virtual std::unique_ptr<ExpectedLogJointOracle> subsample(std::int64_t rows, Key key) const = 0;
-
-  // log p(y, z_s) for draws [S, D] near `point`; beyond `row_draws` (rows times draws) by a subsampled difference
-  // estimator, which says so.
-  [[nodiscard]] virtual LogJointDraws log_joint(const GaussianPoint& point, const Eigen::MatrixXd& draws,
-                                                double row_draws, Key key) = 0;
 
   [[nodiscard]] std::int64_t rows_read() const { return rows_read_; }
   void set_rows_read(std::int64_t rows) { rows_read_ = rows; }  // of a resumed fit

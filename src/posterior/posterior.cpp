@@ -1,9 +1,11 @@
-// posterior/posterior.cpp - moments and draws: coefficients are Gaussian, sigma is log-normal.
+// posterior/posterior.cpp - moments and draws: of a formula's model coefficients are Gaussian and sigma is log-normal; of a Model
+// model_moments.h has them.
 #include "velbo/posterior.h"
 
 #include <cmath>
 #include <utility>
 
+#include "posterior/model_moments.h"
 #include "posterior/normal_quantile.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
@@ -19,13 +21,22 @@ std::vector<double> latent_sd(const PosteriorState& state) {
   return state.family.sd(state.family.pack(state.mean, state.scale));
 }
 
+// theta [S, n_constrained] of draws z [S, D].
+std::vector<double> constrained(const Parameters& parameters, const std::vector<double>& z) {
+  const std::size_t d = size(parameters.n_unconstrained()), n = size(parameters.n_constrained()), s = z.size() / d;
+  std::vector<double> theta(s * n);
+  for (std::size_t i = 0; i < s; ++i)
+    parameters.constrain(std::span(z).subspan(i * d, d), std::span(theta).subspan(i * n, n));
+  return theta;
+}
+
 }  // namespace
 
 Posterior::Posterior(std::shared_ptr<const PosteriorState> state) : state_(std::move(state)) {
   if (state_ == nullptr) throw Error(ErrorCode::internal, "a posterior needs a state");
 }
 
-std::int64_t Posterior::n_latents() const noexcept { return state_->recipe.n_latents(); }
+std::int64_t Posterior::n_latents() const noexcept { return state_->family.dimension(); }
 const std::vector<std::string>& Posterior::names() const noexcept { return state_->recipe.names; }
 FamilyKind Posterior::family() const noexcept { return state_->family.kind(); }
 Likelihood Posterior::likelihood() const noexcept { return state_->recipe.likelihood; }
@@ -46,7 +57,12 @@ double Posterior::log_prob(std::span<const double> z) const {
   return out;
 }
 
+const Parameters* Posterior::parameters() const noexcept {
+  return state_->model ? &state_->model->parameters : nullptr;
+}
+
 std::vector<double> Posterior::mean() const {
+  if (state_->model) return internal::model_moments(*state_).mean;
   std::vector<double> out = state_->mean;
   if (state_->recipe.has_sigma()) {
     const double s = latent_sd(*state_).back();
@@ -56,6 +72,7 @@ std::vector<double> Posterior::mean() const {
 }
 
 std::vector<double> Posterior::sd() const {
+  if (state_->model) return internal::model_moments(*state_).sd;
   std::vector<double> out = latent_sd(*state_);
   if (state_->recipe.has_sigma()) {
     const double variance = out.back() * out.back();
@@ -68,6 +85,7 @@ std::vector<double> Posterior::quantile(double probability) const {
   if (!(probability > 0 && probability < 1))
     throw Error(ErrorCode::argument,
                 "probability of a quantile is " + std::to_string(probability) + ", expected one between 0 and 1");
+  if (state_->model) return internal::model_quantiles(*state_, probability);
   const double z = internal::normal_quantile(probability);
   std::vector<double> out = latent_sd(*state_);
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = state_->mean[i] + z * out[i];
@@ -94,6 +112,7 @@ std::vector<double> Posterior::sample(std::int64_t n_draws, std::uint64_t seed, 
     if (family.rank() > 0) family.sample(lambda, eps, z);
   }
   if (n_draws > 0 && family.rank() == 0) family.sample(lambda, out, out);
+  if (state_->model) return constrained(state_->model->parameters, out);
   if (state_->recipe.has_sigma())
     for (std::size_t last = d - 1; last < out.size(); last += d) out[last] = std::exp(out[last]);
   return out;

@@ -3,12 +3,14 @@
 //   tensors   mean [D], and scale_tril [D, D] (full rank), sd [D] (mean field) or sd_and_loadings [D, 1 + R] (low rank), all of
 //             the unconstrained latents
 //   metadata  format "velbo.posterior", format_version "1", velbo_version,
-//             recipe (JSON: what new rows need to become predictors), summary (JSON, may be empty), crc32
+//             recipe (JSON: what new rows need to become predictors; of a Model its parameters), summary (JSON, may be empty), crc32
 //
+// Posteriors of a Model have format_version "2".
 // format_version changes when an older velbo could no longer read a newer file rightly.
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "fit/names.h"
@@ -27,7 +29,7 @@ using internal::Tensor;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* format_name = "velbo.posterior";
-constexpr int format_version = 1;
+constexpr int format_version = 1, format_version_of_models = 2;
 
 std::string recipe_to_text(const GlmRecipe& recipe, FamilyKind family) {
   Json json;
@@ -72,6 +74,33 @@ GlmRecipe recipe_from_json(const Json& json) {
   return recipe;
 }
 
+std::string model_to_text(const internal::ModelRecipe& model, FamilyKind family) {
+  Json parameters = Json::array();
+  for (const Parameter& p : model.parameters.parameters()) {
+    Json entry = {{"name", p.name}, {"constraint", name(p.constraint)}, {"shape", p.shape}, {"size", p.size}};
+    if (std::isfinite(p.lower)) entry["lower"] = p.lower;
+    if (std::isfinite(p.upper)) entry["upper"] = p.upper;
+    parameters.push_back(std::move(entry));
+  }
+  const Json json = {{"model", model.name}, {"family", name(family)}, {"parameters", std::move(parameters)}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);  // a name that is not UTF-8
+}
+
+internal::ModelRecipe model_from_json(const Json& json) {
+  std::vector<Parameter> parameters;
+  for (const Json& entry : json.at("parameters")) {
+    Parameter p;
+    p.name = entry.at("name").get<std::string>();
+    p.constraint = parse_constraint(entry.at("constraint").get<std::string>());
+    p.shape = entry.at("shape").get<Shape>();
+    p.size = entry.at("size").get<std::int64_t>();
+    if (entry.contains("lower")) p.lower = entry.at("lower").get<double>();
+    if (entry.contains("upper")) p.upper = entry.at("upper").get<double>();
+    parameters.push_back(std::move(p));
+  }
+  return {json.at("model").get<std::string>(), Parameters(std::move(parameters))};
+}
+
 [[noreturn]] void fail(const std::string& path, const std::string& why) {
   throw Error(ErrorCode::file, path + ": " + why);
 }
@@ -87,9 +116,10 @@ Safetensors read_posterior_file(const std::string& path, bool metadata_only) {
   if (metadata_at(path, file, "format") != format_name)
     fail(path, "is a safetensors file, but not a posterior of velbo");
   const std::string& version = metadata_at(path, file, "format_version");
-  if (version != std::to_string(format_version))
+  if (version != std::to_string(format_version) && version != std::to_string(format_version_of_models))
     fail(path, "has format version " + version + ", written by velbo " + metadata_at(path, file, "velbo_version") +
-                   "; this is velbo " + velbo::version() + ", which reads version " + std::to_string(format_version));
+                   "; this is velbo " + velbo::version() + ", which reads versions " + std::to_string(format_version) +
+                   " and " + std::to_string(format_version_of_models));
   return file;
 }
 
@@ -150,11 +180,13 @@ internal::Tensor scale_tensor(const GaussianFamily& family) {
 void Posterior::save(const std::string& path, std::string_view summary_json) const {
   const std::int64_t d = n_latents();
   Safetensors file;
-  file.metadata = {{"format", format_name},
-                   {"format_version", std::to_string(format_version)},
-                   {"velbo_version", velbo::version()},
-                   {"recipe", recipe_to_text(state_->recipe, state_->family.kind())},
-                   {"summary", std::string(summary_json)}};
+  const FamilyKind family = state_->family.kind();
+  file.metadata = {
+      {"format", format_name},
+      {"format_version", std::to_string(state_->model ? format_version_of_models : format_version)},
+      {"velbo_version", velbo::version()},
+      {"recipe", state_->model ? model_to_text(*state_->model, family) : recipe_to_text(state_->recipe, family)},
+      {"summary", std::string(summary_json)}};
   file.tensors.push_back({"mean", {d}, state_->mean});
   internal::Tensor scale = scale_tensor(state_->family);
   scale.values = state_->scale;
@@ -168,9 +200,16 @@ Posterior Posterior::load(const std::string& path) {
     const Json json = Json::parse(metadata_at(path, file, "recipe"));
     const FamilyKind family = parse_family(json.at("family").get<std::string>());
     if (family == FamilyKind::automatic) fail(path, "names no family");
-    GlmRecipe recipe = recipe_from_json(json);
-    check_recipe(path, recipe);
-    const std::int64_t d = recipe.n_latents();
+    GlmRecipe recipe;
+    std::optional<internal::ModelRecipe> model;
+    if (json.contains("model")) {
+      model = model_from_json(json);
+      recipe.names = model->parameters.names();
+    } else {
+      recipe = recipe_from_json(json);
+      check_recipe(path, recipe);
+    }
+    const std::int64_t d = model ? model->parameters.n_unconstrained() : recipe.n_latents();
     std::int64_t rank = 0;
     if (family == FamilyKind::low_rank) {
       const internal::Tensor* loadings = file.find("sd_and_loadings");
@@ -182,7 +221,7 @@ Posterior Posterior::load(const std::string& path) {
     std::vector<double> scale = take_tensor(path, file, expected.name.c_str(), expected.shape);
     if (!is_scale(scale, gaussian)) fail(path, "has a scale that is not positive or not lower triangular");
     return Posterior(std::make_shared<const PosteriorState>(
-        PosteriorState{std::move(recipe), gaussian, std::move(mean), std::move(scale)}));
+        PosteriorState{std::move(recipe), gaussian, std::move(mean), std::move(scale), std::move(model)}));
   } catch (const Json::exception& error) {
     fail(path, std::string("has a recipe that cannot be read: ") + error.what());
   } catch (const Error& error) {

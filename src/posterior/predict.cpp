@@ -22,6 +22,13 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
+void require_formula(const PosteriorState& state) {
+  if (state.model)
+    throw Error(ErrorCode::argument, "this is a fit of the model " + internal::quoted(state.model->name) +
+                                         ", which was written in code: only formulas' models predict; sample its "
+                                         "parameters instead");
+}
+
 // Mean and sd of x' beta under the posterior.  The variance is |L' x|^2, never a difference.
 class LinearMap {
  public:
@@ -127,6 +134,7 @@ void expect_rows(const char* what, std::size_t found, std::int64_t expected) {
 
 Predictions Posterior::predict(const Table& table, const PredictOptions& options) const {
   const GlmRecipe& recipe = state_->recipe;
+  require_formula(*state_);
   if (!recipe.design)
     throw Error(ErrorCode::argument, "this model was made from arrays and cannot read a table; give arrays to predict");
   Collector collector(*state_, options, table.n_rows());
@@ -165,6 +173,7 @@ Predictions Posterior::predict(MatrixView<const double> x, std::span<const doubl
 Predictions Posterior::predict_rows(const FeatureMatrix& x, std::span<const double> offset,
                                     std::span<const double> trials, const PredictOptions& options) const {
   const GlmRecipe& recipe = state_->recipe;
+  require_formula(*state_);
   const std::int64_t first = recipe.has_intercept ? 1 : 0, n_rows = x.n_rows();
   const std::int64_t n_predictors = recipe.n_coefficients() - first;
   if (x.is_sparse() ? x.n_columns() > n_predictors : x.n_columns() != n_predictors)

@@ -1,0 +1,130 @@
+// velbo/model.h - any differentiable model: named parameters and a log density, written in C++.
+//
+//   struct EightSchools {
+//     std::array<double, 8> y, sigma;
+//     template <class T>
+//     T operator()(const T* theta) const {  // mu, tau, theta[1] .. theta[8]
+//       const T mu = theta[0], tau = theta[1];
+//       T sum = velbo::normal_lpdf(mu, 0, 5) + velbo::half_cauchy_lpdf(tau, 5);
+//       for (std::size_t j = 0; j < 8; ++j) sum += velbo::normal_lpdf(theta[2 + j], mu, tau) + velbo::normal_lpdf(y[j], theta[2 + j], sigma[j]);
+//       return sum;
+//     }
+//   };
+//
+//   const velbo::Model model({velbo::real("mu"), velbo::positive("tau"), velbo::real("theta", {8})}, EightSchools{...});
+//   const velbo::Fit fit = velbo::fit(model);
+//
+// The density is of the constrained parameters theta, which lie one after the other in the order of their declaration
+// (velbo/parameters.h); velbo adds the log Jacobians of the constraints.  Constants may be left out: the ELBO then lacks
+// them.  Host, double.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "velbo/dual.h"
+#include "velbo/export.h"
+#include "velbo/parameters.h"
+
+namespace velbo {
+
+namespace internal {
+struct ModelState;
+}
+
+// Writes the log density [S] of theta [S, n_constrained] row-major and, unless it is null, its gradient [S, n_constrained], for
+// S = n_draws.  Called from several threads at once.
+using BatchLogDensity =
+    std::function<void(std::int64_t n_draws, const double* theta, double* value, double* gradient)>;
+
+namespace internal {
+
+// The gradient of log_density at theta [n] by forward-mode differentiation, kWidth parameters at a time.
+template <int kWidth, class LogDensity>
+double differentiate(const LogDensity& log_density, std::int64_t n, const double* theta, double* gradient) {
+  thread_local std::vector<Dual<double, kWidth>> variables;
+  variables.resize(static_cast<std::size_t>(n));
+  double value = 0;
+  for (std::int64_t first = 0; first < n; first += kWidth) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const bool here = i >= first && i < first + kWidth;
+      variables[static_cast<std::size_t>(i)] =
+          Dual<double, kWidth>::variable(theta[i], here ? static_cast<int>(i - first) : -1);
+    }
+    const Dual<double, kWidth> result = log_density(static_cast<const Dual<double, kWidth>*>(variables.data()));
+    value = result.value;
+    for (std::int64_t i = first; i < n && i < first + kWidth; ++i) gradient[i] = result.derivative[i - first];
+  }
+  return value;
+}
+
+template <class LogDensity>
+BatchLogDensity differentiated(LogDensity log_density, std::int64_t n) {
+  return [log_density = std::move(log_density), n](std::int64_t n_draws, const double* theta, double* value,
+                                                   double* gradient) {
+    for (std::int64_t s = 0; s < n_draws; ++s) {
+      if (gradient == nullptr) {
+        value[s] = log_density(theta + s * n);
+      } else if (n <= 4) {
+        value[s] = differentiate<4>(log_density, n, theta + s * n, gradient + s * n);
+      } else {
+        value[s] = differentiate<8>(log_density, n, theta + s * n, gradient + s * n);
+      }
+    }
+  };
+}
+
+}  // namespace internal
+
+template <class F>
+concept DifferentiableDensity = requires(const F& f, const double* theta, const Dual<double, 4>* variables) {
+  { f(theta) } -> std::convertible_to<double>;
+  { f(variables) } -> std::convertible_to<Dual<double, 4>>;
+};
+
+// Immutable once made; copies share the state.  Usable from any number of threads where the density is.
+class VELBO_EXPORT Model {
+ public:
+  // log_density(const T* theta) -> T for T = double and velbo::Dual: differentiated automatically.  It is copied, and
+  // called from several threads at once.  `name` stands in summaries.
+  template <DifferentiableDensity LogDensity>
+  Model(Parameters parameters, LogDensity log_density, std::string name = "model")
+      : Model(parameters, internal::differentiated(std::move(log_density), parameters.n_constrained()), std::move(name),
+              true) {}
+
+  // A density with a gradient of the caller's own, which fit() checks at its start (check_gradient() anywhere).
+  static Model with_gradient(Parameters parameters, BatchLogDensity log_density, std::string name = "model");
+
+  [[nodiscard]] const std::string& name() const noexcept;
+  [[nodiscard]] const Parameters& parameters() const noexcept;
+  [[nodiscard]] std::int64_t n_latents() const noexcept;  // unconstrained
+  [[nodiscard]] bool is_differentiated() const noexcept;  // automatically
+
+  // log p(theta(z)) + log |d theta / d z| for z [n_latents]; with a gradient [n_latents] in z.  Throws Error(shape).
+  [[nodiscard]] double log_joint(std::span<const double> z) const;
+  double log_joint(std::span<const double> z, std::span<double> gradient) const;
+
+  [[nodiscard]] const internal::ModelState& state() const noexcept { return *state_; }
+
+ private:
+  Model(Parameters parameters, BatchLogDensity log_density, std::string name, bool differentiated);
+
+  std::shared_ptr<const internal::ModelState> state_;
+};
+
+// The gradient of a model against central differences of its log joint at one point.
+struct GradientCheck {
+  bool passed = false;
+  std::string message;          // what differs most, and how much; what was compared where all is well
+  std::vector<double> gradient;     // [n_latents] as the model gives it
+  std::vector<double> differences;  // [n_latents] by central differences
+};
+
+// At z [n_latents]; empty: at 0.1, -0.1, 0.1, ...  Differences beyond `tolerance`, relative to the larger of the two (and to
+// what rounding of the log joint allows), fail.  Throws Error(shape), Error(argument) where the log joint is not finite.
+VELBO_EXPORT GradientCheck check_gradient(const Model& model, std::span<const double> z = {}, double tolerance = 1e-5);
+
+}  // namespace velbo

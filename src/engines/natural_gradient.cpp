@@ -1,0 +1,347 @@
+// engines/natural_gradient.cpp
+#include "engines/natural_gradient.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "engines/gaussian_update.h"
+#include "velbo/error.h"
+
+namespace velbo::internal {
+namespace {
+
+// Climbing.
+constexpr double kLongestStep = 0.2;        // r
+constexpr double kLongestResidual = 1e6;    // of one draw, whitened
+constexpr std::size_t kWindow = 16;         // steps whose gradients are averaged
+constexpr double kForgetting = 1.0 / 20;    // of the ELBO that is shown
+constexpr std::int64_t kMostClimbing = 2000;
+constexpr std::int64_t kMostRejected = 40;  // steps in a row, each of which halves q's sds
+constexpr double kRunaway = 1e10;           // growth of an sd that no data or prior stops
+// Polishing.
+constexpr std::int64_t kFirstDraws = 1024, kMostDraws = 16384;
+constexpr double kPolishedTo = 0.05;  // of the tolerance
+// Checking.
+constexpr std::int64_t kCheckDraws = 4096, kMostCheckDraws = 65536;
+constexpr double kMostElements = 2e7;  // of draws in memory: 160 MB
+constexpr std::int64_t kMostChecks = 6;
+
+RowMajorMatrix mirrored(RowMajorMatrix eps) {
+  const Eigen::Index half = eps.rows();
+  eps.conservativeResize(2 * half, Eigen::NoChange);
+  eps.bottomRows(half) = -eps.topRows(half);
+  return eps;
+}
+
+GaussianPoint standard_start(std::int64_t dimension) {
+  return {FamilyKind::full_rank, Eigen::VectorXd::Zero(dimension), Eigen::MatrixXd::Identity(dimension, dimension)};
+}
+
+std::int64_t first_polishing_draws(std::int64_t dimension) {
+  return static_cast<std::int64_t>(
+      std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(kFirstDraws, 8 * dimension))));
+}
+
+}  // namespace
+
+NaturalGradientEngine::NaturalGradientEngine(std::unique_ptr<ModelDensity> density, const Context& context,
+                                             const Settings& settings, std::optional<GaussianPoint> init)
+    : density_(std::move(density)),
+      context_(context),
+      tolerance_(settings.tolerance),
+      draws_(settings.draws > 0 ? settings.draws : std::max<std::int64_t>(32, (density_->n_latents() + 1) / 2)),
+      key_(settings.key),
+      point_(init ? std::move(*init) : standard_start(density_->n_latents())) {
+  draws_ += draws_ % 2;  // pairs
+  start_sd_ = point_.sd();
+  report_.stage = fmt::format("climbing, {} draws", draws_);
+}
+
+void NaturalGradientEngine::advance(std::int64_t n_steps) {
+  for (std::int64_t i = 0; i < n_steps && !report_.diverged && phase_ != Phase::done; ++i) {
+    try {
+      step();
+    } catch (const OutOfTime&) {
+      count_gradients();
+      return;  // where the last whole step left it
+    }
+  }
+}
+
+void NaturalGradientEngine::step() {
+  if (report_.steps == 0) check_start();
+  ++report_.steps;
+  if (report_.diverged) return;
+  switch (phase_) {
+    case Phase::climbing: climb(); break;
+    case Phase::polishing: polish(); break;
+    case Phase::checking: check(false); break;
+    case Phase::done: break;
+  }
+  count_gradients();
+}
+
+void NaturalGradientEngine::count_gradients() { report_.evaluations = density_->gradients(); }
+
+std::string NaturalGradientEngine::place(const Eigen::VectorXd& z) const {
+  const std::vector<std::string> names = density_->model().parameters().unconstrained_names();
+  std::string out;
+  const Eigen::Index shown = std::min<Eigen::Index>(z.size(), 6);
+  for (Eigen::Index i = 0; i < shown; ++i)
+    out += fmt::format("{}{} = {:.3g}", i > 0 ? ", " : "", names[static_cast<std::size_t>(i)], z[i]);
+  return out + (shown < z.size() ? ", ..." : "");
+}
+
+// One NaN makes all derivatives NaN, so the latent to name is the one that makes the rest finite when it is moved.
+void NaturalGradientEngine::check_start() {
+  const std::vector<std::string> names = density_->model().parameters().unconstrained_names();
+  const Eigen::Index d = point_.dimension();
+  double value = 0;
+  Eigen::VectorXd gradient(d);
+  const auto finite_at = [&](const Eigen::VectorXd& z) {
+    density_->evaluate(1, z.data(), &value, gradient.data());
+    return std::isfinite(value) && gradient.allFinite();
+  };
+  if (finite_at(point_.mean)) return;
+  const std::string what = std::isfinite(value) ? std::string("the gradient of the log joint is not finite")
+                           : std::isnan(value)  ? std::string("the log joint is not a number")
+                                                : fmt::format("the log joint is {}", value);
+  for (Eigen::Index i = 0; i < d; ++i)
+    for (const double shift : {1.0, -1.0}) {
+      Eigen::VectorXd moved = point_.mean;
+      moved[i] += shift;
+      if (finite_at(moved))
+        return diverge(fmt::format("{} at the start ({}); with {} = {:.3g} it is finite", what, place(point_.mean),
+                                   names[static_cast<std::size_t>(i)], moved[i]));
+    }
+  diverge(fmt::format("{} at the start ({}), nor is it finite when any one latent is moved by 1", what,
+                      place(point_.mean)));
+}
+
+std::optional<EvaluatedDraws> NaturalGradientEngine::climbing_draws() {
+  const RowMajorMatrix eps =
+      mirrored(DrawNoise(context_, point_, draws_ / 2, DrawKind::iid, fold_in(key_, 1))
+                   .at(static_cast<std::uint32_t>(climbed_)));
+  const RowMajorMatrix z = draws_of(point_, eps);
+  Eigen::VectorXd value(draws_);
+  RowMajorMatrix gradient(draws_, point_.dimension());
+  density_->evaluate(draws_, z.data(), value.data(), gradient.data());
+  ++climbed_;
+  EvaluatedDraws draws = finite_draws(eps, gradient, std::move(value));
+  masked_ += draws.n_masked;
+  if (draws.n_draws() >= draws_ / 4) return draws;
+  return std::nullopt;
+}
+
+void NaturalGradientEngine::climb() {
+  const std::optional<EvaluatedDraws> draws = climbing_draws();
+  if (!draws) {
+    // Nearly everything that q reaches is out of the model's: look closer to the mean.
+    ++report_.rejected_steps;
+    point_.factor *= 0.5;
+    if (++rejected_in_a_row_ >= kMostRejected)
+      diverge(fmt::format("{} steps in a row found hardly a draw at which the log joint is finite, the last around {}",
+                          rejected_in_a_row_, place(point_.mean)));
+    return;
+  }
+  rejected_in_a_row_ = 0;
+  const Eigen::MatrixXd residuals = whitened_residuals(point_, *draws, kLongestResidual);
+  follow(marginal_errors(point_, draws->eps, residuals, draws->n_masked == 0 ? draws_ / 2 : 0));
+  const double elbo = elbo_of_draws(point_, *draws).value;
+  average_elbo_ = window_.size() == 1 ? elbo : average_elbo_ + kForgetting * (elbo - average_elbo_);
+  report_.elbo = average_elbo_;
+  const WhitenedGradient gradient = stein_gradient(draws->eps, residuals);
+  const double r = trust_radius(gradient, kLongestStep);
+  if (std::optional<GaussianPoint> next = trust_region_step(point_, gradient, r)) {
+    point_ = std::move(*next);
+  } else {
+    ++report_.rejected_steps;
+    point_.factor *= 0.5;
+  }
+  check_growth();
+  if (!report_.diverged && (only_noise_is_left() || climbed_ >= kMostClimbing)) start_polishing();
+}
+
+void NaturalGradientEngine::follow(const MarginalErrors& errors) {
+  Eigen::ArrayXXd now(point_.dimension(), 4);
+  now << errors.mean, errors.log_sd, errors.mean_se.square(), errors.log_sd_se.square();
+  window_.push_back(std::move(now));
+  if (window_.size() > kWindow) window_.pop_front();
+  report_.error_sd = window_mean().leftCols(2).abs().maxCoeff();
+}
+
+Eigen::ArrayXXd NaturalGradientEngine::window_mean() const {
+  Eigen::ArrayXXd sum = window_.front();
+  for (std::size_t i = 1; i < window_.size(); ++i) sum += window_[i];
+  return sum / static_cast<double>(window_.size());
+}
+
+// Of n numbers that are noise alone the largest is about sqrt(2 log n) standard errors, sometimes less.
+bool NaturalGradientEngine::only_noise_is_left() const {
+  if (window_.size() < kWindow) return false;
+  const Eigen::ArrayXXd mean = window_mean();
+  const double largest = std::sqrt(2 * std::log(2 * static_cast<double>(std::max<Eigen::Index>(2, point_.dimension()))));
+  const Eigen::ArrayXXd noise = largest * (mean.rightCols(2) / static_cast<double>(kWindow)).sqrt();
+  return (mean.leftCols(2).abs() <= noise.max(tolerance_)).all();
+}
+
+void NaturalGradientEngine::check_growth() {
+  const Eigen::ArrayXd growth = point_.sd().array() / start_sd_.array();
+  Eigen::Index worst = 0;
+  if (!(growth.maxCoeff(&worst) > kRunaway)) return;
+  diverge(fmt::format(
+      "the sd of {} has grown to {:.2g} and still grows: nothing in the model holds it (an improper posterior)",
+      density_->model().parameters().unconstrained_names()[static_cast<std::size_t>(worst)],
+      growth[worst] * start_sd_[worst]));
+}
+
+void NaturalGradientEngine::diverge(std::string why) {
+  report_.diverged = true;
+  report_.message = std::move(why);
+}
+
+void NaturalGradientEngine::start_polishing() {
+  const std::int64_t draws = polishing_ ? 2 * (polishing_->draws() + polishing_->n_masked())
+                                        : first_polishing_draws(point_.dimension());
+  const auto scramble = static_cast<std::uint32_t>(std::countr_zero(static_cast<std::uint64_t>(draws)));
+  polishing_.emplace(*density_, point_, draws, fold_in(key_, 2), scramble);
+  masked_ += polishing_->n_masked();
+  phase_ = Phase::polishing;
+  report_.stage = fmt::format("polishing, {} draws", draws);
+}
+
+void NaturalGradientEngine::polish() {
+  const bool more = polishing_->step(kPolishedTo * tolerance_);
+  point_ = polishing_->point();
+  report_.elbo = polishing_->elbo();
+  report_.error_sd = polishing_->gradient_size();
+  is_checked_ = false;
+  if (more) return;
+  const bool agrees =
+      before_doubling_ && distance_in_sds(*before_doubling_, point_).largest() <= tolerance_;
+  const std::int64_t draws = polishing_->draws() + polishing_->n_masked();
+  before_doubling_ = point_;
+  if (agrees || 2 * draws > std::max(kMostDraws, first_polishing_draws(point_.dimension()))) {
+    phase_ = Phase::checking;
+    report_.stage = "checking";
+  } else {
+    start_polishing();
+  }
+}
+
+EvaluatedDraws NaturalGradientEngine::independent_draws(std::int64_t count, std::uint32_t stage) {
+  const RowMajorMatrix eps = DrawNoise(context_, point_, count, DrawKind::iid, fold_in(key_, 3)).at(stage);
+  const RowMajorMatrix z = draws_of(point_, eps);
+  Eigen::VectorXd value(count);
+  RowMajorMatrix gradient(count, point_.dimension());
+  density_->evaluate(count, z.data(), value.data(), gradient.data());
+  return finite_draws(eps, gradient, std::move(value));
+}
+
+// A second, larger set of draws where the first leaves the answer open.
+void NaturalGradientEngine::check(bool within_limits) {
+  const auto affordable = static_cast<std::int64_t>(kMostElements / static_cast<double>(point_.dimension()));
+  std::int64_t count = std::min(kCheckDraws, std::max<std::int64_t>(affordable, 256));
+  MarginalErrors errors;
+  ElboEstimate elbo;
+  for (std::uint32_t round = 0; round < 2; ++round) {
+    const EvaluatedDraws draws = independent_draws(count, 2 * static_cast<std::uint32_t>(checks_) + round);
+    masked_ += draws.n_masked;
+    if (draws.n_draws() < 2) break;
+    errors = marginal_errors(point_, draws.eps, whitened_residuals(point_, draws, kLongestResidual));
+    elbo = elbo_of_draws(point_, draws);
+    const double wanted = std::ceil(static_cast<double>(count) * std::pow(2 * errors.largest_se() / tolerance_, 2));
+    const auto most = std::min(kMostCheckDraws, affordable);
+    if (within_limits || !(wanted > static_cast<double>(count)) || count >= most) break;
+    count = static_cast<std::int64_t>(std::min(wanted, static_cast<double>(most)));
+  }
+  if (errors.mean.size() == 0) return diverge("hardly a draw of q has a finite log joint");
+  ++checks_;
+  report_.elbo = elbo.value;
+  report_.elbo_se = elbo.standard_error;
+  report_.error_sd = errors.largest();
+  report_.on_all_data = true;
+  is_checked_ = true;
+  if (within_limits) return;
+  if (report_.error_sd <= tolerance_) {
+    phase_ = Phase::done;
+    return;
+  }
+  const std::int64_t draws = polishing_->draws() + polishing_->n_masked();
+  if (checks_ < kMostChecks && 2 * draws <= std::max(kMostDraws, first_polishing_draws(point_.dimension()))) {
+    report_.on_all_data = false;
+    start_polishing();
+  } else {
+    report_.stalled = true;
+    phase_ = Phase::done;
+  }
+}
+
+double NaturalGradientEngine::evaluate() {
+  if (!is_checked_ && !report_.diverged) {
+    try {
+      check(true);
+    } catch (const OutOfTime&) {
+      // What the last steps said will have to do.
+    }
+    count_gradients();
+  }
+  return report_.elbo;
+}
+
+std::vector<std::string> NaturalGradientEngine::findings() {
+  if (masked_ == 0) return {};
+  return {fmt::format("{} of {} draws had a log density or gradient that is not finite and were left out", masked_,
+                      density_->gradients())};
+}
+
+void NaturalGradientEngine::save(EngineState& state) const {
+  save_report(report_, state);
+  state.set("point", point_);
+  state.set("phase", static_cast<std::int64_t>(phase_));
+  state.set("climbed", climbed_);
+  state.set("rejected_in_a_row", rejected_in_a_row_);
+  state.set("masked", masked_);
+  Eigen::MatrixXd window(point_.dimension(), 4 * static_cast<Eigen::Index>(window_.size()));
+  for (std::size_t i = 0; i < window_.size(); ++i) window.middleCols(4 * static_cast<Eigen::Index>(i), 4) = window_[i];
+  if (!window_.empty()) state.set("window", window);
+  state.set("average_elbo", average_elbo_);
+  state.set("checks", checks_);
+  state.set("is_checked", std::int64_t{is_checked_ ? 1 : 0});
+  state.set("gradients", density_->gradients());
+  if (before_doubling_) state.set("before_doubling", *before_doubling_);
+  if (polishing_) polishing_->save(state);
+}
+
+void NaturalGradientEngine::load(const EngineState& state) {
+  report_ = load_report(state);
+  point_ = state.point("point", point_);
+  const std::int64_t phase = state.whole("phase");
+  if (phase < 0 || phase > static_cast<std::int64_t>(Phase::done))
+    throw Error(ErrorCode::file, fmt::format("the checkpoint is in phase {}, expected 0 to 3", phase));
+  phase_ = static_cast<Phase>(phase);
+  climbed_ = state.whole("climbed");
+  rejected_in_a_row_ = state.whole("rejected_in_a_row");
+  masked_ = state.whole("masked");
+  window_.clear();
+  if (state.has("window")) {
+    const Eigen::MatrixXd window = state.matrix("window");
+    if (window.rows() != point_.dimension() || window.cols() % 4 != 0)
+      throw Error(ErrorCode::file, fmt::format("the checkpoint's window has the shape [{}, {}], expected [{}, 4 n]",
+                                               window.rows(), window.cols(), point_.dimension()));
+    for (Eigen::Index i = 0; i < window.cols(); i += 4) window_.emplace_back(window.middleCols(i, 4).array());
+  }
+  average_elbo_ = state.number("average_elbo");
+  checks_ = state.whole("checks");
+  is_checked_ = state.whole("is_checked") != 0;
+  density_->set_gradients(state.whole("gradients"));
+  before_doubling_.reset();
+  if (state.has("before_doubling.mean")) before_doubling_ = state.point("before_doubling", point_);
+  polishing_.reset();
+  if (phase_ != Phase::climbing) polishing_.emplace(*density_, point_, fold_in(key_, 2), state);
+}
+
+}  // namespace velbo::internal
