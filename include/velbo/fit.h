@@ -20,10 +20,11 @@
 namespace velbo {
 
 enum class EngineKind {
-  automatic,  // of a Model natural_gradient; of a Glm gradient where batches or draws were asked for, else newton
+  automatic,  // of a Model natural_gradient, or saa where its family was asked for; of a Glm gradient where batches or draws were asked for, else newton
   newton,     // Glm: Newton's method on the exact ELBO, over all rows
   natural_gradient,  // Model: natural gradients from draws (Lin, Schmidt and Khan 2020), then fixed draws, then a check
-  gradient,          // Glm: stochastic gradients from minibatches and draws, velbo/gradient_options.h
+  saa,  // Model: mean-field and low-rank Gaussians by the ELBO over fixed draws (Giordano, Ingram and Broderick 2024)
+  gradient,  // Glm: stochastic gradients from minibatches and draws, velbo/gradient_options.h
 };
 VELBO_EXPORT std::string_view name(EngineKind kind) noexcept;
 VELBO_EXPORT EngineKind parse_engine(std::string_view text);
@@ -144,7 +145,7 @@ struct VELBO_EXPORT Fit {
 // A fit that does not converge is not an error: the status says so.  Throws Error(argument) for options that make no
 // sense together, Error(device), Error(memory).
 VELBO_EXPORT Fit fit(const Glm& model, const FitOptions& options = {});
-// Of a model in code, with its full-rank Gaussian.  max_seconds is looked at within steps too.  Of `gradient` only `draws` is
+// Of a model in code; up to 5,000 latents.  max_seconds is looked at within steps too.  Of `gradient` only `draws` is
 // used (of a climbing step, half of them mirroring the others; 0: 32, or half the latents where that is more).
 VELBO_EXPORT Fit fit(const Model& model, const FitOptions& options = {});
 

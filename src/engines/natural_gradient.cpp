@@ -8,16 +8,17 @@
 #include <cmath>
 
 #include "engines/gaussian_update.h"
+#include "engines/nearest_family.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
 namespace {
 
 // Climbing.
-constexpr double kLongestStep = 0.2;        // r
-constexpr double kLongestResidual = 1e6;    // of one draw, whitened
-constexpr std::size_t kWindow = 16;         // steps whose gradients are averaged
-constexpr double kForgetting = 1.0 / 20;    // of the ELBO that is shown
+constexpr double kLongestStep = 0.2;      // r
+constexpr double kLongestResidual = 1e6;  // of one draw, whitened
+constexpr std::size_t kWindow = 16;       // steps whose gradients are averaged
+constexpr double kForgetting = 1.0 / 20;  // of the ELBO that is shown
 constexpr std::int64_t kMostClimbing = 2000;
 constexpr std::int64_t kMostRejected = 40;  // steps in a row, each of which halves q's sds
 constexpr double kRunaway = 1e10;           // growth of an sd that no data or prior stops
@@ -28,6 +29,9 @@ constexpr double kPolishedTo = 0.05;  // of the tolerance
 constexpr std::int64_t kCheckDraws = 4096, kMostCheckDraws = 65536;
 constexpr double kMostElements = 2e7;  // of draws in memory: 160 MB
 constexpr std::int64_t kMostChecks = 6;
+constexpr double kElboError =
+    0.01;  // nats, a standard error; of mean-field and low-rank fits, whose q is far from the posterior
+constexpr const char* kNoDraws = "hardly a draw of q has a finite log joint";
 
 RowMajorMatrix mirrored(RowMajorMatrix eps) {
   const Eigen::Index half = eps.rows();
@@ -40,9 +44,11 @@ GaussianPoint standard_start(std::int64_t dimension) {
   return {FamilyKind::full_rank, Eigen::VectorXd::Zero(dimension), Eigen::MatrixXd::Identity(dimension, dimension)};
 }
 
-std::int64_t first_polishing_draws(std::int64_t dimension) {
+// A full-rank factor has D numbers a latent to find.
+std::int64_t first_polishing_draws(FamilyKind family, std::int64_t dimension) {
+  const std::int64_t a_latent = family == FamilyKind::full_rank ? 8 : 2;
   return static_cast<std::int64_t>(
-      std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(kFirstDraws, 8 * dimension))));
+      std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(kFirstDraws, a_latent * dimension))));
 }
 
 }  // namespace
@@ -53,6 +59,8 @@ NaturalGradientEngine::NaturalGradientEngine(std::unique_ptr<ModelDensity> densi
       context_(context),
       tolerance_(settings.tolerance),
       draws_(settings.draws > 0 ? settings.draws : std::max<std::int64_t>(32, (density_->n_latents() + 1) / 2)),
+      family_(settings.family),
+      rank_(settings.rank),
       key_(settings.key),
       point_(init ? std::move(*init) : standard_start(density_->n_latents())) {
   draws_ += draws_ % 2;  // pairs
@@ -122,9 +130,8 @@ void NaturalGradientEngine::check_start() {
 }
 
 std::optional<EvaluatedDraws> NaturalGradientEngine::climbing_draws() {
-  const RowMajorMatrix eps =
-      mirrored(DrawNoise(context_, point_, draws_ / 2, DrawKind::iid, fold_in(key_, 1))
-                   .at(static_cast<std::uint32_t>(climbed_)));
+  const RowMajorMatrix eps = mirrored(DrawNoise(context_, point_, draws_ / 2, DrawKind::iid, fold_in(key_, 1))
+                                          .at(static_cast<std::uint32_t>(climbed_)));
   const RowMajorMatrix z = draws_of(point_, eps);
   Eigen::VectorXd value(draws_);
   RowMajorMatrix gradient(draws_, point_.dimension());
@@ -183,7 +190,8 @@ Eigen::ArrayXXd NaturalGradientEngine::window_mean() const {
 bool NaturalGradientEngine::only_noise_is_left() const {
   if (window_.size() < kWindow) return false;
   const Eigen::ArrayXXd mean = window_mean();
-  const double largest = std::sqrt(2 * std::log(2 * static_cast<double>(std::max<Eigen::Index>(2, point_.dimension()))));
+  const double largest =
+      std::sqrt(2 * std::log(2 * static_cast<double>(std::max<Eigen::Index>(2, point_.dimension()))));
   const Eigen::ArrayXXd noise = largest * (mean.rightCols(2) / static_cast<double>(kWindow)).sqrt();
   return (mean.leftCols(2).abs() <= noise.max(tolerance_)).all();
 }
@@ -203,11 +211,20 @@ void NaturalGradientEngine::diverge(std::string why) {
   report_.message = std::move(why);
 }
 
+// The Gaussian of the family that is nearest to a full-rank one.
+void NaturalGradientEngine::take_family() {
+  climbed_factor_ = point_.factor;
+  if (family_ == FamilyKind::mean_field) point_ = nearest_mean_field(point_);
+  if (family_ == FamilyKind::low_rank) point_ = near_low_rank(point_, rank_);
+}
+
 void NaturalGradientEngine::start_polishing() {
+  if (phase_ == Phase::climbing) take_family();
   const std::int64_t draws = polishing_ ? 2 * (polishing_->draws() + polishing_->n_masked())
-                                        : first_polishing_draws(point_.dimension());
+                                        : first_polishing_draws(family_, point_.dimension());
   const auto scramble = static_cast<std::uint32_t>(std::countr_zero(static_cast<std::uint64_t>(draws)));
-  polishing_.emplace(*density_, point_, draws, fold_in(key_, 2), scramble);
+  const bool full_rank = family_ == FamilyKind::full_rank;
+  polishing_.emplace(*density_, point_, full_rank ? point_.factor : climbed_factor_, draws, fold_in(key_, 2), scramble);
   masked_ += polishing_->n_masked();
   phase_ = Phase::polishing;
   report_.stage = fmt::format("polishing, {} draws", draws);
@@ -217,14 +234,13 @@ void NaturalGradientEngine::polish() {
   const bool more = polishing_->step(kPolishedTo * tolerance_);
   point_ = polishing_->point();
   report_.elbo = polishing_->elbo();
-  report_.error_sd = polishing_->gradient_size();
+  report_.error_sd = polishing_->remaining();
   is_checked_ = false;
   if (more) return;
-  const bool agrees =
-      before_doubling_ && distance_in_sds(*before_doubling_, point_).largest() <= tolerance_;
-  const std::int64_t draws = polishing_->draws() + polishing_->n_masked();
+  if (before_doubling_) disagreement_ = distance_in_sds(*before_doubling_, point_).largest();
+  const bool agrees = before_doubling_ && disagreement_ <= tolerance_;
   before_doubling_ = point_;
-  if (agrees || 2 * draws > std::max(kMostDraws, first_polishing_draws(point_.dimension()))) {
+  if (agrees || !may_double()) {
     phase_ = Phase::checking;
     report_.stage = "checking";
   } else {
@@ -232,56 +248,91 @@ void NaturalGradientEngine::polish() {
   }
 }
 
-EvaluatedDraws NaturalGradientEngine::independent_draws(std::int64_t count, std::uint32_t stage) {
+EvaluatedDraws NaturalGradientEngine::independent_draws(std::int64_t count, std::uint32_t stage, bool gradients) {
   const RowMajorMatrix eps = DrawNoise(context_, point_, count, DrawKind::iid, fold_in(key_, 3)).at(stage);
   const RowMajorMatrix z = draws_of(point_, eps);
   Eigen::VectorXd value(count);
-  RowMajorMatrix gradient(count, point_.dimension());
-  density_->evaluate(count, z.data(), value.data(), gradient.data());
+  RowMajorMatrix gradient = RowMajorMatrix::Zero(count, gradients ? point_.dimension() : 0);
+  density_->evaluate(count, z.data(), value.data(), gradients ? gradient.data() : nullptr);
   return finite_draws(eps, gradient, std::move(value));
 }
 
-// A second, larger set of draws where the first leaves the answer open.
 void NaturalGradientEngine::check(bool within_limits) {
-  const auto affordable = static_cast<std::int64_t>(kMostElements / static_cast<double>(point_.dimension()));
-  std::int64_t count = std::min(kCheckDraws, std::max<std::int64_t>(affordable, 256));
-  MarginalErrors errors;
-  ElboEstimate elbo;
-  for (std::uint32_t round = 0; round < 2; ++round) {
-    const EvaluatedDraws draws = independent_draws(count, 2 * static_cast<std::uint32_t>(checks_) + round);
-    masked_ += draws.n_masked;
-    if (draws.n_draws() < 2) break;
-    errors = marginal_errors(point_, draws.eps, whitened_residuals(point_, draws, kLongestResidual));
-    elbo = elbo_of_draws(point_, draws);
-    const double wanted = std::ceil(static_cast<double>(count) * std::pow(2 * errors.largest_se() / tolerance_, 2));
-    const auto most = std::min(kMostCheckDraws, affordable);
-    if (within_limits || !(wanted > static_cast<double>(count)) || count >= most) break;
-    count = static_cast<std::int64_t>(std::min(wanted, static_cast<double>(most)));
+  const double distance = family_ == FamilyKind::full_rank ? distance_by_fresh_draws(within_limits) : disagreement_;
+  if (report_.diverged) return;
+  if (family_ != FamilyKind::full_rank) {
+    std::int64_t count = check_draws();
+    for (std::uint32_t round = 0; round < 2; ++round) {
+      const EvaluatedDraws draws = independent_draws(count, 2 * static_cast<std::uint32_t>(checks_) + round, false);
+      if (draws.n_draws() < 2) return diverge(kNoDraws);
+      keep_elbo(draws);
+      if (within_limits || report_.elbo_se <= kElboError) break;
+      count = std::min(kMostCheckDraws, affordable_draws());
+    }
   }
-  if (errors.mean.size() == 0) return diverge("hardly a draw of q has a finite log joint");
   ++checks_;
-  report_.elbo = elbo.value;
-  report_.elbo_se = elbo.standard_error;
-  report_.error_sd = errors.largest();
+  report_.error_sd = distance;
   report_.on_all_data = true;
   is_checked_ = true;
   if (within_limits) return;
-  if (report_.error_sd <= tolerance_) {
-    phase_ = Phase::done;
-    return;
-  }
-  const std::int64_t draws = polishing_->draws() + polishing_->n_masked();
-  if (checks_ < kMostChecks && 2 * draws <= std::max(kMostDraws, first_polishing_draws(point_.dimension()))) {
+  phase_ = Phase::done;
+  if (report_.error_sd <= tolerance_) return;
+  if (family_ == FamilyKind::full_rank && checks_ < kMostChecks && may_double()) {
     report_.on_all_data = false;
     start_polishing();
   } else {
     report_.stalled = true;
-    phase_ = Phase::done;
   }
+}
+
+std::int64_t NaturalGradientEngine::check_draws() const {
+  return std::clamp<std::int64_t>(affordable_draws(), 256, kCheckDraws);
+}
+
+std::int64_t NaturalGradientEngine::affordable_draws() const {
+  return static_cast<std::int64_t>(kMostElements / static_cast<double>(point_.dimension() + point_.rank()));
+}
+
+bool NaturalGradientEngine::may_double() const {
+  return 2 * (polishing_->draws() + polishing_->n_masked()) <=
+         std::max(kMostDraws, first_polishing_draws(family_, point_.dimension()));
+}
+
+void NaturalGradientEngine::keep_elbo(const EvaluatedDraws& draws) {
+  masked_ += draws.n_masked;
+  const ElboEstimate elbo = elbo_of_draws(point_, draws);
+  report_.elbo = elbo.value;
+  report_.elbo_se = elbo.standard_error;
+}
+
+// With a second, larger set of draws where the first leaves the answer open.
+double NaturalGradientEngine::distance_by_fresh_draws(bool within_limits) {
+  std::int64_t count = check_draws();
+  MarginalErrors errors;
+  for (std::uint32_t round = 0; round < 2; ++round) {
+    const EvaluatedDraws draws = independent_draws(count, 2 * static_cast<std::uint32_t>(checks_) + round, true);
+    if (draws.n_draws() < 2) break;
+    errors = marginal_errors(point_, draws.eps, whitened_residuals(point_, draws, kLongestResidual));
+    keep_elbo(draws);
+    const double wanted = std::ceil(static_cast<double>(count) * std::pow(2 * errors.largest_se() / tolerance_, 2));
+    const auto most = std::min(kMostCheckDraws, affordable_draws());
+    if (within_limits || !(wanted > static_cast<double>(count)) || count >= most) break;
+    count = static_cast<std::int64_t>(std::min(wanted, static_cast<double>(most)));
+  }
+  if (errors.mean.size() == 0) {
+    diverge(kNoDraws);
+    return report_.error_sd;
+  }
+  return errors.largest();
 }
 
 double NaturalGradientEngine::evaluate() {
   if (!is_checked_ && !report_.diverged) {
+    if (phase_ == Phase::climbing) {
+      take_family();
+      if (family_ != FamilyKind::full_rank)
+        disagreement_ = report_.error_sd;  // of the full-rank Gaussian: all there is
+    }
     try {
       check(true);
     } catch (const OutOfTime&) {
@@ -309,7 +360,9 @@ void NaturalGradientEngine::save(EngineState& state) const {
   for (std::size_t i = 0; i < window_.size(); ++i) window.middleCols(4 * static_cast<Eigen::Index>(i), 4) = window_[i];
   if (!window_.empty()) state.set("window", window);
   state.set("average_elbo", average_elbo_);
+  if (climbed_factor_.size() > 0) state.set("climbed_factor", climbed_factor_);
   state.set("checks", checks_);
+  state.set("disagreement", disagreement_);
   state.set("is_checked", std::int64_t{is_checked_ ? 1 : 0});
   state.set("gradients", density_->gradients());
   if (before_doubling_) state.set("before_doubling", *before_doubling_);
@@ -318,11 +371,19 @@ void NaturalGradientEngine::save(EngineState& state) const {
 
 void NaturalGradientEngine::load(const EngineState& state) {
   report_ = load_report(state);
-  point_ = state.point("point", point_);
   const std::int64_t phase = state.whole("phase");
   if (phase < 0 || phase > static_cast<std::int64_t>(Phase::done))
     throw Error(ErrorCode::file, fmt::format("the checkpoint is in phase {}, expected 0 to 3", phase));
   phase_ = static_cast<Phase>(phase);
+  if (phase_ != Phase::climbing) {
+    take_family();  // the shapes to expect
+    climbed_factor_ = state.matrix("climbed_factor");
+    if (climbed_factor_.rows() != point_.dimension() || climbed_factor_.cols() != point_.dimension())
+      throw Error(ErrorCode::file,
+                  fmt::format("the checkpoint's factor has the shape [{}, {}], expected [{}, {}]",
+                              climbed_factor_.rows(), climbed_factor_.cols(), point_.dimension(), point_.dimension()));
+  }
+  point_ = state.point("point", point_);
   climbed_ = state.whole("climbed");
   rejected_in_a_row_ = state.whole("rejected_in_a_row");
   masked_ = state.whole("masked");
@@ -336,6 +397,7 @@ void NaturalGradientEngine::load(const EngineState& state) {
   }
   average_elbo_ = state.number("average_elbo");
   checks_ = state.whole("checks");
+  disagreement_ = state.number("disagreement");
   is_checked_ = state.whole("is_checked") != 0;
   density_->set_gradients(state.whole("gradients"));
   before_doubling_.reset();

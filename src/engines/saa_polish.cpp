@@ -6,17 +6,19 @@
 #include <cmath>
 #include <limits>
 
+#include "engines/gaussian_update.h"
 #include "math/sobol.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
 namespace {
 
-constexpr std::int64_t kSlab = 1024;          // draws in memory at once
+constexpr std::int64_t kSlab = 1024;           // draws in memory at once
 constexpr std::int64_t kStepsAReference = 25;  // before the coordinates are whitened anew
 constexpr std::int64_t kMostSteps = 300;
 constexpr std::int64_t kMostDraws = std::int64_t{1} << 20;  // that a checkpoint may ask for
-constexpr double kLongest = 1;  // change of a coordinate in one step: a posterior sd
+constexpr double kFarFromReference = 1;                     // posterior sds, or e-folds of an sd
+constexpr double kLongest = 1;                              // change of a coordinate in one step: a posterior sd
 
 }  // namespace
 
@@ -34,9 +36,12 @@ RowMajorMatrix matched_normals(std::int64_t draws, std::int64_t dimension, Key k
   return eps;
 }
 
-SaaPolish::SaaPolish(ModelDensity& density, const GaussianPoint& start, std::int64_t draws, Key key,
-                     std::uint32_t scramble)
-    : density_(&density), eps_(matched_normals(draws, start.dimension(), key, scramble)), scramble_(scramble) {
+SaaPolish::SaaPolish(ModelDensity& density, const GaussianPoint& start, const Eigen::MatrixXd& mean_factor,
+                     std::int64_t draws, Key key, std::uint32_t scramble)
+    : density_(&density),
+      eps_(matched_normals(draws, start.dimension() + start.rank(), key, scramble)),
+      whitening_(start, mean_factor),
+      scramble_(scramble) {
   // Draws out of the model's reach at the start would make every value infinite.
   std::vector<std::int64_t> out_of_reach;
   for (std::int64_t first = 0; first < draws; first += kSlab) {
@@ -71,15 +76,17 @@ void SaaPolish::leave_out(const std::vector<std::int64_t>& draws) {
 
 SaaPolish::SaaPolish(ModelDensity& density, const GaussianPoint& like, Key key, const EngineState& state)
     : density_(&density),
-      whitening_(state.point("polish.reference", like), state.point("polish.reference", like).factor),
+      whitening_(state.point("polish.reference", like), state.matrix("polish.mean_factor")),
       w_(state.vector("polish.w")),
       at_{state.number("polish.value"), state.vector("polish.gradient")},
       scramble_(static_cast<std::uint32_t>(state.whole("polish.scramble"))),
       steps_(state.whole("polish.steps")) {
   const std::int64_t draws = state.whole("polish.draws");
-  if (draws < 1 || draws > kMostDraws || w_.size() != whitening_.size() || at_.gradient.size() != w_.size())
+  const Eigen::MatrixXd& mean_factor = whitening_.mean_factor();
+  if (mean_factor.rows() != like.dimension() || mean_factor.cols() != like.dimension() || draws < 1 ||
+      draws > kMostDraws || w_.size() != whitening_.size() || at_.gradient.size() != w_.size())
     throw Error(ErrorCode::file, "the checkpoint's polishing is not of this model");
-  eps_ = matched_normals(draws, like.dimension(), key, scramble_);
+  eps_ = matched_normals(draws, like.dimension() + like.rank(), key, scramble_);
   std::vector<std::int64_t> masked;
   if (state.has("polish.masked"))
     for (const double s : state.vector("polish.masked")) masked.push_back(static_cast<std::int64_t>(s));
@@ -89,6 +96,7 @@ SaaPolish::SaaPolish(ModelDensity& density, const GaussianPoint& like, Key key, 
 
 void SaaPolish::save(EngineState& state) const {
   state.set("polish.reference", whitening_.reference());
+  state.set("polish.mean_factor", whitening_.mean_factor());
   state.set("polish.w", Eigen::MatrixXd(w_));
   state.set("polish.value", at_.value);
   state.set("polish.gradient", Eigen::MatrixXd(at_.gradient));
@@ -97,7 +105,8 @@ void SaaPolish::save(EngineState& state) const {
   state.set("polish.draws", eps_.rows() + n_masked_);
   if (!masked_.empty()) {
     Eigen::VectorXd masked(n_masked_);
-    for (std::size_t i = 0; i < masked_.size(); ++i) masked[static_cast<Eigen::Index>(i)] = static_cast<double>(masked_[i]);
+    for (std::size_t i = 0; i < masked_.size(); ++i)
+      masked[static_cast<Eigen::Index>(i)] = static_cast<double>(masked_[i]);
     state.set("polish.masked", Eigen::MatrixXd(masked));
   }
   if (const auto [changes, gradients] = lbfgs_.pairs(); changes.cols() > 0) {
@@ -107,7 +116,8 @@ void SaaPolish::save(EngineState& state) const {
 }
 
 void SaaPolish::begin(const GaussianPoint& start) {
-  Whitening whitening(start, start.factor);
+  // A full-rank q's own factor is the better one by now.
+  Whitening whitening(start, start.family == FamilyKind::full_rank ? start.factor : whitening_.mean_factor());
   std::swap(whitening_, whitening);
   const Eigen::VectorXd origin = Eigen::VectorXd::Zero(whitening_.size());
   try {
@@ -146,12 +156,22 @@ Lbfgs::Value SaaPolish::loss(const Eigen::VectorXd& w) const {
   return {-sum.value, -whitening_.pull_back(w, sum)};
 }
 
+double SaaPolish::remaining() const {
+  const Eigen::VectorXd step = lbfgs_.expected_step(at_.gradient);
+  if (whitening_.reference().family == FamilyKind::full_rank) return step.cwiseAbs().maxCoeff();
+  // The mean's coordinates are the posterior's sds, of which one may be hundreds of q's.
+  return distance_in_sds(point(), whitening_.at(w_ + step)).largest();
+}
+
 bool SaaPolish::step(double enough) {
-  if (!std::isfinite(at_.value) || gradient_size() <= enough || steps_ >= kMostSteps) return false;
-  if (steps_ > 0 && steps_ % kStepsAReference == 0) begin(point());
+  if (!std::isfinite(at_.value) || remaining() <= enough || steps_ >= kMostSteps) return false;
+  const bool full_rank = whitening_.reference().family == FamilyKind::full_rank;
+  if (steps_ > 0 && steps_ % kStepsAReference == 0 &&
+      (full_rank || distance_in_sds(whitening_.reference(), point()).largest() > kFarFromReference))
+    begin(point());
   const bool lower = lbfgs_.step([this](const Eigen::VectorXd& w) { return loss(w); }, w_, at_, kLongest);
   ++steps_;
-  return lower && gradient_size() > enough && steps_ < kMostSteps;
+  return lower && remaining() > enough && steps_ < kMostSteps;
 }
 
 }  // namespace velbo::internal

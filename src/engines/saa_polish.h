@@ -20,20 +20,21 @@ RowMajorMatrix matched_normals(std::int64_t draws, std::int64_t dimension, Key k
 
 class SaaPolish {
  public:
-  // `draws` a power of two.  The density must outlive this.
-  SaaPolish(ModelDensity& density, const GaussianPoint& start, std::int64_t draws, Key key, std::uint32_t scramble);
-
+  // `draws` a power of two; mean_factor: a factor of the inverse of the log joint's curvature, [D, D] lower triangular, in whose
+  // coordinates the mean moves (engines/whitening.h); of a full-rank start its own factor is as good.  The density must outlive this.
+  SaaPolish(ModelDensity& density, const GaussianPoint& start, const Eigen::MatrixXd& mean_factor, std::int64_t draws,
+            Key key, std::uint32_t scramble);
   // What save() left, for a density and a key that are the same.
   SaaPolish(ModelDensity& density, const GaussianPoint& like, Key key, const EngineState& state);
   void save(EngineState& state) const;
 
-  // One step of L-BFGS; returns whether there are more to come: the gradient, in posterior sds, is above `enough`.  Throws OutOfTime,
+  // One step of L-BFGS; returns whether there are more to come: remaining() is above `enough`.  Throws OutOfTime,
   // and has then done nothing.
   bool step(double enough);
   [[nodiscard]] GaussianPoint point() const { return whitening_.at(w_); }
   [[nodiscard]] double elbo() const { return -at_.value; }
-  // The largest element of the gradient.
-  [[nodiscard]] double gradient_size() const { return at_.gradient.cwiseAbs().maxCoeff(); }
+  // How far the maximum is, in q's sds, by what L-BFGS knows of the curvature.
+  [[nodiscard]] double remaining() const;
   [[nodiscard]] std::int64_t draws() const { return eps_.rows(); }
   // Draws at whose start the log joint was not finite, left out.
   [[nodiscard]] std::int64_t n_masked() const { return n_masked_; }

@@ -62,11 +62,12 @@ void choose_engine(const GlmData& data, const FitOptions& options, Choices& out)
   const bool stochastic = asked.batch_size > 0 || asked.estimator == Estimator::weights ||
                           asked.estimator == Estimator::local ||
                           asked.variance_reduction != VarianceReduction::automatic;
-  if (options.engine == EngineKind::natural_gradient)
+  if (options.engine == EngineKind::natural_gradient || options.engine == EngineKind::saa)
     throw Error(
         ErrorCode::argument,
-        "engine natural_gradient is for models that are known by their log density; a formula's has newton, which "
-        "makes the same steps with exact expectations");
+        fmt::format("engine {} is for models that are known by their log density; a formula's has newton, whose "
+                    "expectations are exact",
+                    name(options.engine)));
   if (options.engine == EngineKind::newton && stochastic)
     throw Error(ErrorCode::argument,
                 "engine newton looks at all rows and takes no draws: batches, draws and estimators "

@@ -29,24 +29,48 @@ constexpr std::int64_t kFullRankMost = 5000;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::argument, message); }
 
+// A saa without a family is the one that it is there for.
+FamilyKind chosen_family(const FitOptions& options) {
+  if (options.family != FamilyKind::automatic) return options.family;
+  return options.engine == EngineKind::saa ? FamilyKind::mean_field : FamilyKind::full_rank;
+}
+
+EngineKind chosen_engine(const FitOptions& options) {
+  if (options.engine != EngineKind::automatic) return options.engine;
+  return chosen_family(options) == FamilyKind::full_rank ? EngineKind::natural_gradient : EngineKind::saa;
+}
+
+std::int64_t chosen_rank(const Model& model, const FitOptions& options) {
+  if (options.family != FamilyKind::low_rank) return 0;
+  const auto root = static_cast<std::int64_t>(std::sqrt(static_cast<double>(model.n_latents())));
+  return options.rank > 0 ? options.rank : std::clamp<std::int64_t>(root, 1, 20);
+}
+
 void check_choices(const Model& model, const FitOptions& options) {
   check_options(options);
-  if (options.engine != EngineKind::automatic && options.engine != EngineKind::natural_gradient)
-    refuse(fmt::format("engine is \"{}\", expected \"natural_gradient\" or \"auto\" for \"{}\", which is known by its log "
-                       "density alone",
-                       name(options.engine), model.name()));
-  if (options.family != FamilyKind::automatic && options.family != FamilyKind::full_rank)
-    refuse(fmt::format("family is \"{}\", expected \"full_rank\" or \"auto\": the engine natural_gradient fits no other",
-                       name(options.family)));
-  if (options.rank > 0) refuse("a rank was given, but family full_rank has none; low_rank has");
+  if (options.engine == EngineKind::newton || options.engine == EngineKind::gradient)
+    refuse(fmt::format(
+        "engine is \"{}\", expected \"natural_gradient\", \"saa\" or \"auto\" for \"{}\", which is known by its "
+        "log density alone",
+        name(options.engine), model.name()));
+  const bool full_rank = options.family == FamilyKind::automatic || options.family == FamilyKind::full_rank;
+  if (options.engine == EngineKind::natural_gradient && !full_rank)
+    refuse(fmt::format(
+        "family is \"{}\", expected \"full_rank\" or \"auto\" for the engine natural_gradient; saa fits the others",
+        name(options.family)));
+  if (options.rank > 0 && options.family != FamilyKind::low_rank)
+    refuse(fmt::format("a rank was given, but family {} has none; low_rank has", name(chosen_family(options))));
+  if (options.rank > model.n_latents())
+    refuse(fmt::format("rank is {}, expected at most the {} latents", options.rank, model.n_latents()));
   if (options.scalar == Scalar::float32)
     refuse("scalar is \"float\", expected \"double\" or \"auto\": log densities are evaluated in double");
   if (options.gradient.batch_size > 0)
     refuse("a batch size was given, but a model that is known by its log density has no rows to take some of");
   if (options.device && options.device->kind != DeviceKind::cpu)
-    throw Error(ErrorCode::device, fmt::format("device is {}, expected cpu: models that are known by their log density run "
-                                               "on the host",
-                                               to_string(*options.device)));
+    throw Error(ErrorCode::device,
+                fmt::format("device is {}, expected cpu: models that are known by their log density run "
+                            "on the host",
+                            to_string(*options.device)));
   if (model.n_latents() > kFullRankMost)
     refuse(fmt::format("\"{}\" has {} latents, expected at most {} for a full-rank Gaussian", model.name(),
                        model.n_latents(), kFullRankMost));
@@ -71,7 +95,9 @@ Identity model_identity(const Model& model, const FitOptions& options) {
   return {{"model", model.name()},
           {"parameters", fmt::format("{}", fmt::join(model.parameters().unconstrained_names(), ", "))},
           {"log joint", fmt::format("{:a}", model.log_joint(z))},
-          {"engine", std::string(name(EngineKind::natural_gradient))},
+          {"engine", std::string(name(chosen_engine(options)))},
+          {"family", std::string(name(chosen_family(options)))},
+          {"rank", std::to_string(chosen_rank(model, options))},
           {"draws", std::to_string(options.gradient.draws)},
           {"seed", std::to_string(options.seed)},
           {"tolerance", fmt::format("{:a}", options.tolerance)},
@@ -83,7 +109,7 @@ Posterior make_posterior(const Model& model, const GaussianPoint& point) {
   recipe.names = model.parameters().names();
   return Posterior(std::make_shared<const PosteriorState>(
       PosteriorState{std::move(recipe),
-                     GaussianFamily(point.family, point.dimension()),
+                     GaussianFamily(point.family, point.dimension(), point.rank()),
                      {point.mean.begin(), point.mean.end()},
                      row_major(point.factor),
                      ModelRecipe{model.name(), model.parameters()}}));
@@ -119,6 +145,8 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
     if (!checked.passed)
       refuse(fmt::format("the gradient of \"{}\" is not that of its log density: {}", model.name(), checked.message));
   }
+  const FamilyKind family = chosen_family(options);
+  const std::int64_t rank = chosen_rank(model, options);
   const Context context(Device{}, options.threads);
   auto density = std::make_unique<ModelDensity>(model, context);
   if (std::isfinite(options.max_seconds))
@@ -127,6 +155,8 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   NaturalGradientEngine engine(std::move(density), context,
                                {.tolerance = options.tolerance,
                                 .draws = options.gradient.draws,
+                                .family = family,
+                                .rank = rank,
                                 .key = make_key(options.seed, Purpose::step)},
                                initial_point(model, options));
   const Identity identity =
@@ -146,12 +176,15 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   summary.model.likelihood = "log_density";
   summary.model.n_latents = model.n_latents();
   summary.fit = {
-      .engine = std::string(name(EngineKind::natural_gradient)),
-      .engine_reason = options.engine == EngineKind::automatic ? "the model is known by its log density" : "asked for",
-      .family = std::string(name(FamilyKind::full_rank)),
-      .family_reason = options.family == FamilyKind::automatic
+      .engine = std::string(name(chosen_engine(options))),
+      .engine_reason = options.engine != EngineKind::automatic ? "asked for"
+                       : family == FamilyKind::full_rank       ? "the model is known by its log density"
+                                                         : fmt::format("the {} family was asked for", name(family)),
+      .family = rank > 0 ? fmt::format("{}:{}", name(family), rank) : std::string(name(family)),
+      .family_reason = options.family != FamilyKind::automatic ? "asked for"
+                       : family == FamilyKind::full_rank
                            ? fmt::format("{} latents, at most {}", model.n_latents(), kFullRankMost)
-                           : "asked for",
+                           : "what the engine saa is for",
       .estimator = "log density at draws",
       .device = "cpu",
       .device_reason = "models that are known by their log density run on the host",

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "families/low_rank.h"
+#include "objectives/draws.h"
+
 namespace velbo::internal {
 
 EvaluatedDraws finite_draws(Eigen::MatrixXd eps, Eigen::MatrixXd gradient, Eigen::VectorXd log_joint) {
@@ -46,11 +49,17 @@ WhitenedGradient stein_gradient(const Eigen::MatrixXd& eps, const Eigen::MatrixX
   return out;
 }
 
-// log q(z_s) = -D/2 log 2 pi - log |L| - |eps_s|^2 / 2, and the entropy is D/2 (1 + log 2 pi) + log |L|.
+// log q(z_s) = -D/2 log 2 pi - log |L| - |L^-1 (z_s - mu)|^2 / 2, and the entropy is D/2 (1 + log 2 pi) + log |L|.
 ElboEstimate elbo_of_draws(const GaussianPoint& point, const EvaluatedDraws& draws) {
   const auto s = static_cast<double>(draws.n_draws());
   const double constant = point.entropy() - 0.5 * static_cast<double>(point.dimension());
-  const Eigen::ArrayXd terms = draws.log_joint.array() + 0.5 * draws.eps.rowwise().squaredNorm().array() + constant;
+  Eigen::VectorXd squares = draws.eps.rowwise().squaredNorm();
+  if (point.rank() > 0) {  // several eps make the same z
+    const LowRankInverse inverse(point.factor.col(0), point.factor.rightCols(point.rank()));
+    const Eigen::MatrixXd distance = draws_of(point, draws.eps).rowwise() - point.mean.transpose();
+    squares = distance.cwiseProduct(inverse.times(distance.transpose()).transpose()).rowwise().sum();
+  }
+  const Eigen::ArrayXd terms = draws.log_joint.array() + 0.5 * squares.array() + constant;
   const double mean = terms.mean();
   const double variance = s > 1 ? (terms - mean).square().sum() / (s - 1) : 0;
   return {mean, std::sqrt(variance / s)};
@@ -64,8 +73,8 @@ double MarginalErrors::largest_se() const { return std::max(mean_se.maxCoeff(), 
 
 // Whitened, the ELBO's Hessian in the mean is about -I: mu moves by L h, and the covariance by L factor L' to first order, of which
 // each latent's own variance is sum over draws of (L eps)_i (L h)_i.
-MarginalErrors marginal_errors(const GaussianPoint& point, const Eigen::MatrixXd& eps,
-                               const Eigen::MatrixXd& residuals, std::int64_t n_pairs) {
+MarginalErrors marginal_errors(const GaussianPoint& point, const Eigen::MatrixXd& eps, const Eigen::MatrixXd& residuals,
+                               std::int64_t n_pairs) {
   const Eigen::VectorXd inverse_sd = point.sd().cwiseInverse();
   const auto standardised = [&](const Eigen::MatrixXd& whitened) {
     return Eigen::ArrayXXd(

@@ -49,7 +49,7 @@ struct MarginalErrors {
   [[nodiscard]] double largest() const;
   [[nodiscard]] double largest_se() const;
 };
-MarginalErrors marginal_errors(const GaussianPoint& point, const Eigen::MatrixXd& eps,
-                               const Eigen::MatrixXd& residuals, std::int64_t n_pairs = 0);
+MarginalErrors marginal_errors(const GaussianPoint& point, const Eigen::MatrixXd& eps, const Eigen::MatrixXd& residuals,
+                               std::int64_t n_pairs = 0);
 
 }  // namespace velbo::internal

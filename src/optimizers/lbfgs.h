@@ -27,6 +27,10 @@ class Lbfgs {
   [[nodiscard]] bool step(const Function& function, Eigen::VectorXd& x, Value& at, double longest);
   void forget() { pairs_.clear(); }
 
+  // Where the minimum is from here, as far as the remembered pairs tell: minus their inverse Hessian times the gradient.
+  [[nodiscard]] Eigen::VectorXd expected_step(const Eigen::VectorXd& gradient) const { return direction(gradient); }
+  [[nodiscard]] std::size_t n_pairs() const { return pairs_.size(); }
+
   // What is remembered, oldest first: changes of x and of the gradient, a column each.
   [[nodiscard]] std::pair<Eigen::MatrixXd, Eigen::MatrixXd> pairs() const;
   void set_pairs(const Eigen::MatrixXd& changes, const Eigen::MatrixXd& gradients);

@@ -52,7 +52,7 @@ TEST(MatchedNormals, HaveTheMomentsOfTheNormal) {
 TEST(SaaPolish, IsExactForAGaussian) {
   const GaussianTarget target = small_target();
   ModelDensity density(gaussian_model(target), Context());
-  SaaPolish polish(density, start(3), 64, make_key(1, Purpose::test), 0);
+  SaaPolish polish(density, start(3), Eigen::MatrixXd::Identity(3, 3), 64, make_key(1, Purpose::test), 0);
   EXPECT_LT(run(polish), 60);
   const GaussianPoint found = polish.point(), exact = exact_posterior(target);
   EXPECT_TRUE(found.mean.isApprox(exact.mean, 1e-8));
@@ -65,7 +65,8 @@ TEST(SaaPolish, IsExactForAGaussian) {
 TEST(SaaPolish, FollowsTheLawOfMeanField) {
   const GaussianTarget target = small_target();
   ModelDensity density(gaussian_model(target), Context());
-  SaaPolish polish(density, start(3, FamilyKind::mean_field), 64, make_key(1, Purpose::test), 0);
+  SaaPolish polish(density, start(3, FamilyKind::mean_field), Eigen::MatrixXd::Identity(3, 3), 64,
+                   make_key(1, Purpose::test), 0);
   run(polish);
   EXPECT_TRUE(polish.point().mean.isApprox(target.mean, 1e-8));
   EXPECT_TRUE(polish.point().factor.col(0).isApprox(target.precision.diagonal().cwiseSqrt().cwiseInverse(), 1e-8));
@@ -75,7 +76,7 @@ TEST(SaaPolish, FollowsTheLawOfMeanField) {
 TEST(SaaPolish, FindsTheOptimumOfASkewedModel) {
   const Model model({real("z", {2})}, LogGamma{});
   ModelDensity density(model, Context());
-  SaaPolish polish(density, start(2), 4096, make_key(1, Purpose::test), 0);
+  SaaPolish polish(density, start(2), Eigen::MatrixXd::Identity(2, 2), 4096, make_key(1, Purpose::test), 0);
   run(polish);
   const GaussianPoint q = polish.point();
   const Eigen::MatrixXd covariance = q.factor * q.factor.transpose();
@@ -90,7 +91,7 @@ TEST(SaaPolish, GoesOnWithTheSameBits) {
   const Model model({real("z", {2})}, LogGamma{});
   ModelDensity density(model, Context());
   const Key key = make_key(1, Purpose::test);
-  SaaPolish polish(density, start(2), 256, key, 5);
+  SaaPolish polish(density, start(2), Eigen::MatrixXd::Identity(2, 2), 256, key, 5);
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(polish.step(kEnough));
   EngineState state;
   polish.save(state);
@@ -113,7 +114,7 @@ struct HalfLine {
 TEST(SaaPolish, LeavesOutDrawsThatTheModelDoesNotReach) {
   const Model model({real("z")}, HalfLine{});
   ModelDensity density(model, Context());
-  SaaPolish polish(density, start(1), 1024, make_key(1, Purpose::test), 0);
+  SaaPolish polish(density, start(1), Eigen::MatrixXd::Identity(1, 1), 1024, make_key(1, Purpose::test), 0);
   EXPECT_GT(polish.n_masked(), 0);
   EXPECT_LT(polish.n_masked(), 10);
   run(polish);
@@ -129,7 +130,7 @@ TEST(SaaPolish, LeavesOutDrawsThatTheModelDoesNotReach) {
 TEST(SaaPolish, IsWhereItWasWhenTimeRunsOut) {
   const GaussianTarget target = small_target();
   ModelDensity density(gaussian_model(target), Context());
-  SaaPolish polish(density, start(3), 64, make_key(1, Purpose::test), 0);
+  SaaPolish polish(density, start(3), Eigen::MatrixXd::Identity(3, 3), 64, make_key(1, Purpose::test), 0);
   ASSERT_TRUE(polish.step(kEnough));
   const GaussianPoint before = polish.point();
   density.set_deadline(std::chrono::steady_clock::now());

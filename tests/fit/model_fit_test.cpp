@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "support/errors.h"
+#include "support/gaussian_target.h"
 #include "support/scratch.h"
 #include "velbo/distributions.h"
 #include "velbo/functions.h"
@@ -117,6 +118,41 @@ TEST(ModelFit, ReachesAnIllConditionedGaussian) {
   }
 }
 
+// Covariance diag(own)^2 + b b', which low_rank:1 holds and mean field does not.
+TEST(ModelFit, FitsSmallerFamiliesToo) {
+  Eigen::VectorXd own(4), b(4), mean(4);
+  own << 0.5, 1, 0.3, 2;
+  b << 1, -0.5, 0.8, 0.3;
+  mean << 1, 2, 3, 4;
+  Eigen::MatrixXd covariance = b * b.transpose();
+  covariance.diagonal() += own.cwiseAbs2();
+  const internal::GaussianTarget target{mean, covariance.inverse()};
+  const Model model = Model::with_gradient({real("x", {4})}, target.log_density());
+  FitOptions options{.family = FamilyKind::low_rank, .rank = 1};
+  const Fit low_rank = velbo::fit(model, options);
+  EXPECT_EQ(low_rank.summary.fit.engine, "saa");
+  EXPECT_EQ(low_rank.summary.fit.family, "low_rank:1");
+  EXPECT_EQ(low_rank.summary.fit.status, Status::converged) << low_rank.summary.fit.message;
+  EXPECT_NEAR(low_rank.summary.quality.elbo, 0, 1e-3);
+  EXPECT_EQ(low_rank.summary.quality.verdict, Verdict::good);
+  const std::vector<double> found = low_rank.posterior.unconstrained_covariance();
+  for (Eigen::Index i = 0; i < 4; ++i)
+    for (Eigen::Index j = 0; j < 4; ++j)
+      EXPECT_NEAR(found[static_cast<std::size_t>(4 * i + j)], covariance(i, j), 0.01) << i << j;
+  options = {.engine = EngineKind::saa};
+  const Fit mean_field = velbo::fit(model, options);
+  EXPECT_EQ(mean_field.summary.fit.family, "mean_field");
+  EXPECT_EQ(mean_field.summary.fit.status, Status::converged);
+  // By the law of mean field KL = (sum log P_ii - log |P|) / 2.
+  const double kl = 0.5 * (target.precision.diagonal().array().log().sum() - std::log(target.precision.determinant()));
+  EXPECT_NEAR(mean_field.summary.quality.elbo, -kl, 4 * mean_field.summary.quality.elbo_se + 1e-6);
+  for (std::size_t i = 0; i < 4; ++i)
+    EXPECT_NEAR(mean_field.summary.parameters[i].sd,
+                1 / std::sqrt(target.precision(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(i))), 1e-3);
+  EXPECT_NE(mean_field.summary.quality.advice.find("mean-field"), std::string::npos)
+      << mean_field.summary.quality.advice;
+}
+
 TEST(ModelFit, GivesTheSameBitsWhateverTheThreads) {
   FitOptions one{.threads = 1}, three{.threads = 3};
   const Fit a = velbo::fit(funnel(), one), b = velbo::fit(funnel(), three);
@@ -131,28 +167,29 @@ TEST(ModelFit, GivesTheSameBitsWhateverTheThreads) {
 // Interrupted while climbing and while polishing.
 TEST(ModelFit, GoesOnFromACheckpointWithTheSameBits) {
   const test::ScratchFolder folder;
-  const Fit whole = velbo::fit(funnel());
-  for (const std::int64_t steps : std::vector<std::int64_t>{1, 7, 30, whole.summary.fit.steps - 12, whole.summary.fit.steps - 1}) {
-    FitOptions options;
-    options.checkpoint = folder.file("fit");
-    options.max_steps = steps;
-    const Fit part = velbo::fit(funnel(), options);
-    ASSERT_EQ(part.summary.fit.steps, steps);
-    FitOptions on;
-    on.resume = folder.file("fit");
-    const Fit rest = velbo::fit(funnel(), on);
-    EXPECT_EQ(rest.posterior.unconstrained_mean(), whole.posterior.unconstrained_mean()) << steps;
-    EXPECT_EQ(rest.posterior.unconstrained_covariance(), whole.posterior.unconstrained_covariance()) << steps;
-    EXPECT_EQ(rest.summary.quality.elbo, whole.summary.quality.elbo) << steps;
-    EXPECT_EQ(rest.summary.fit.steps, whole.summary.fit.steps);
-    EXPECT_EQ(rest.summary.fit.gradient_evaluations, whole.summary.fit.gradient_evaluations) << steps;
-    // A fit of another model does not.
-    EXPECT_EQ(error_of([&] { static_cast<void>(velbo::fit(exact_model(), on)); }, folder.file("fit")),
-              "argument| FILE: is of a fit with log joint " + [&] {
-                std::string text = error_of([&] { static_cast<void>(velbo::fit(exact_model(), on)); });
-                const std::string mark = "with log joint ";
-                return text.substr(text.find(mark) + mark.size());
-              }());
+  for (const FamilyKind family : {FamilyKind::full_rank, FamilyKind::mean_field}) {
+    const Fit whole = velbo::fit(funnel(), {.family = family});
+    for (const std::int64_t steps :
+         std::vector<std::int64_t>{1, 7, 30, whole.summary.fit.steps - 12, whole.summary.fit.steps - 1}) {
+      FitOptions options{.family = family};
+      options.checkpoint = folder.file("fit");
+      options.max_steps = steps;
+      const Fit part = velbo::fit(funnel(), options);
+      ASSERT_EQ(part.summary.fit.steps, steps);
+      ASSERT_EQ(part.summary.fit.family, name(family));
+      FitOptions on{.family = family};
+      on.resume = folder.file("fit");
+      const Fit rest = velbo::fit(funnel(), on);
+      EXPECT_EQ(rest.posterior.unconstrained_mean(), whole.posterior.unconstrained_mean()) << steps;
+      EXPECT_EQ(rest.posterior.unconstrained_covariance(), whole.posterior.unconstrained_covariance()) << steps;
+      EXPECT_EQ(rest.summary.quality.elbo, whole.summary.quality.elbo) << steps;
+      EXPECT_EQ(rest.summary.fit.steps, whole.summary.fit.steps);
+      EXPECT_EQ(rest.summary.fit.gradient_evaluations, whole.summary.fit.gradient_evaluations) << steps;
+      // A fit of another model does not.
+      const std::string refusal =
+          error_of([&] { static_cast<void>(velbo::fit(exact_model(), on)); }, folder.file("fit"));
+      EXPECT_TRUE(refusal.starts_with("argument| FILE: is of a fit with log joint ")) << refusal;
+    }
   }
 }
 
@@ -208,7 +245,8 @@ struct Slow {
 
 TEST(ModelFit, KeepsToItsTimeWithinSteps) {
   const Model model({real("z", {2}), positive("s")}, Slow{});
-  for (const double seconds : {0.05, 0.8}) {  // while climbing; while polishing, each step of which takes 0.1 s and more
+  for (const double seconds :
+       {0.05, 0.8}) {  // while climbing; while polishing, each step of which takes 0.1 s and more
     FitOptions options{.max_seconds = seconds};
     const auto begin = std::chrono::steady_clock::now();
     const Fit fit = velbo::fit(model, options);
@@ -254,14 +292,17 @@ struct Improper {  // nothing holds b
 
 TEST(ModelFit, NamesWhatIsWrongWithAModel) {
   const Parameters two{real("a"), real("b")};
-  EXPECT_EQ(message_of({two, LogOfReal{}}), "the log joint is -inf at the start (a = 0, b = 0); with b = 1 it is finite");
+  EXPECT_EQ(message_of({two, LogOfReal{}}),
+            "the log joint is -inf at the start (a = 0, b = 0); with b = 1 it is finite");
   EXPECT_EQ(message_of({two, RootAtZero{}}),
             "the gradient of the log joint is not finite at the start (a = 0, b = 0); with b = 1 it is finite");
-  EXPECT_EQ(message_of({two, Nowhere{}}),
-            "the log joint is not a number at the start (a = 0, b = 0), nor is it finite when any one latent is moved by 1");
+  EXPECT_EQ(
+      message_of({two, Nowhere{}}),
+      "the log joint is not a number at the start (a = 0, b = 0), nor is it finite when any one latent is moved by 1");
   const std::string improper = message_of({two, Improper{}});
   EXPECT_TRUE(improper.starts_with("the sd of b has grown to ")) << improper;
-  EXPECT_TRUE(improper.ends_with(" and still grows: nothing in the model holds it (an improper posterior)")) << improper;
+  EXPECT_TRUE(improper.ends_with(" and still grows: nothing in the model holds it (an improper posterior)"))
+      << improper;
 }
 
 // Finite in a corner of what q reaches at first.
@@ -293,7 +334,8 @@ TEST(ModelFit, ChecksGradientsThatSomebodyWrote) {
     }
   };
   EXPECT_EQ(error_of([&] { static_cast<void>(velbo::fit(Model::with_gradient({real("a")}, wrong, "signs"))); }),
-            "argument| the gradient of \"signs\" is not that of its log density: d log joint / d a is 0.1 by the model and -0.1 "
+            "argument| the gradient of \"signs\" is not that of its log density: d log joint / d a is 0.1 by the model "
+            "and -0.1 "
             "by central differences, at a = 0.1");
 }
 
@@ -304,17 +346,25 @@ TEST(ModelFit, RefusesOptionsThatMakeNoSense) {
     return error_of([&] { static_cast<void>(velbo::fit(exact_model(), options)); });
   };
   EXPECT_EQ(refused([](FitOptions& o) { o.engine = EngineKind::newton; }),
-            "argument| engine is \"newton\", expected \"natural_gradient\" or \"auto\" for \"exact\", which is known by its "
+            "argument| engine is \"newton\", expected \"natural_gradient\", \"saa\" or \"auto\" for \"exact\", which "
+            "is known by its "
             "log density alone");
-  EXPECT_EQ(refused([](FitOptions& o) { o.family = FamilyKind::mean_field; }),
-            "argument| family is \"mean_field\", expected \"full_rank\" or \"auto\": the engine natural_gradient fits no other");
+  EXPECT_EQ(refused([](FitOptions& o) { o.engine = EngineKind::natural_gradient, o.family = FamilyKind::mean_field; }),
+            "argument| family is \"mean_field\", expected \"full_rank\" or \"auto\" for the engine natural_gradient; "
+            "saa fits the "
+            "others");
   EXPECT_EQ(refused([](FitOptions& o) { o.rank = 2; }),
             "argument| a rank was given, but family full_rank has none; low_rank has");
+  EXPECT_EQ(refused([](FitOptions& o) { o.family = FamilyKind::low_rank, o.rank = 4; }),
+            "argument| rank is 4, expected at most the 3 latents");
   EXPECT_EQ(refused([](FitOptions& o) { o.scalar = Scalar::float32; }),
             "argument| scalar is \"float\", expected \"double\" or \"auto\": log densities are evaluated in double");
-  EXPECT_EQ(refused([](FitOptions& o) { o.gradient.batch_size = 10; }),
-            "argument| a batch size was given, but a model that is known by its log density has no rows to take some of");
-  EXPECT_EQ(refused([](FitOptions& o) { o.device = Device{DeviceKind::cuda, 1}; }),
+  EXPECT_EQ(
+      refused([](FitOptions& o) { o.gradient.batch_size = 10; }),
+      "argument| a batch size was given, but a model that is known by its log density has no rows to take some of");
+  EXPECT_EQ(refused([](FitOptions& o) {
+              o.device = Device{DeviceKind::cuda, 1};
+            }),
             "device| device is cuda:1, expected cpu: models that are known by their log density run on the host");
   EXPECT_EQ(refused([](FitOptions& o) { o.tolerance = -1; }),
             "argument| tolerance is -1, expected a positive number of posterior standard deviations");
