@@ -20,8 +20,9 @@ __device__ __forceinline__ internal::Expectation<double> step_prior(const intern
 }
 
 // Block s: gradient and value of draw s.  Shared memory: D doubles, for a full-rank family's score.
+// Left to itself ptxas wants three blocks a multiprocessor at 8.0 to 8.9, and spills for it.
 template <class T>
-__global__ void __launch_bounds__(kThreads) draw_gradients(const StepArguments<T> a) {
+__global__ void __launch_bounds__(kThreads, 2) draw_gradients(const StepArguments<T> a) {
   VELBO_SHARED_MEMORY(raw);
   if (a.state->left <= 0) return;
   double* const left = reinterpret_cast<double*>(raw);
