@@ -37,8 +37,7 @@ struct ModelState;
 
 // Writes the log density [S] of theta [S, n_constrained] row-major and, unless it is null, its gradient [S, n_constrained], for
 // S = n_draws.  Called from several threads at once.
-using BatchLogDensity =
-    std::function<void(std::int64_t n_draws, const double* theta, double* value, double* gradient)>;
+using BatchLogDensity = std::function<void(std::int64_t n_draws, const double* theta, double* value, double* gradient)>;
 
 namespace internal {
 
@@ -118,7 +117,7 @@ class VELBO_EXPORT Model {
 // The gradient of a model against central differences of its log joint at one point.
 struct GradientCheck {
   bool passed = false;
-  std::string message;          // what differs most, and how much; what was compared where all is well
+  std::string message;              // what differs most, and how much; what was compared where all is well
   std::vector<double> gradient;     // [n_latents] as the model gives it
   std::vector<double> differences;  // [n_latents] by central differences
 };

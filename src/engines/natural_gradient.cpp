@@ -323,7 +323,7 @@ double NaturalGradientEngine::distance_by_fresh_draws(bool within_limits) {
     diverge(kNoDraws);
     return report_.error_sd;
   }
-  return errors.largest();
+  return std::max(errors.largest(), errors.largest_se());  // no answer is known better than it was looked at
 }
 
 double NaturalGradientEngine::evaluate() {

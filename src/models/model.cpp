@@ -27,7 +27,8 @@ void ModelState::log_joint(std::int64_t n_draws, const double* z, double* value,
   for (std::size_t i = 0; i < s; ++i) {
     value[i] += log_jacobian[i];
     if (gradient != nullptr)
-      parameters.pull_back({z + i * d, d}, std::span<const double>(grad_theta).subspan(i * n, n), {gradient + i * d, d});
+      parameters.pull_back({z + i * d, d}, std::span<const double>(grad_theta).subspan(i * n, n),
+                           {gradient + i * d, d});
   }
 }
 
@@ -35,8 +36,7 @@ namespace {
 
 void check_size(const char* what, std::size_t size, std::int64_t expected) {
   if (static_cast<std::int64_t>(size) != expected)
-    throw Error(ErrorCode::shape,
-                fmt::format("{} has {} elements, expected one a latent: {}", what, size, expected));
+    throw Error(ErrorCode::shape, fmt::format("{} has {} elements, expected one a latent: {}", what, size, expected));
 }
 
 }  // namespace

@@ -45,12 +45,13 @@ void ModelDensity::evaluate(std::int64_t n_draws, const double* z, double* value
   });
   if (late) throw OutOfTime{};
   if (gradient != nullptr) gradients_ += n_draws;
-  const double spent = std::chrono::duration<double>(Clock::now() - begin).count() * threads / static_cast<double>(n_draws);
+  const double spent =
+      std::chrono::duration<double>(Clock::now() - begin).count() * threads / static_cast<double>(n_draws);
   seconds_per_draw_ = known ? std::min(seconds_per_draw_, spent) : spent;
 }
 
-LogJointDraws ModelDensity::log_joint(const GaussianPoint& /*point*/, const Eigen::MatrixXd& draws, double /*row_draws*/,
-                                      Key /*key*/) {
+LogJointDraws ModelDensity::log_joint(const GaussianPoint& /*point*/, const Eigen::MatrixXd& draws,
+                                      double /*row_draws*/, Key /*key*/) {
   const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> z = draws;
   LogJointDraws out{Eigen::VectorXd(z.rows()), "the log density at every draw"};
   evaluate(z.rows(), z.data(), out.value.data(), nullptr);

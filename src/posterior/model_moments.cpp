@@ -56,7 +56,8 @@ void with_draws(const PosteriorState& state, const std::vector<std::int64_t>& el
   const GaussianFamily& family = state.family;
   const auto most = static_cast<std::uint64_t>(std::max<double>(
       static_cast<double>(kLeastDraws),
-      kDrawElements / static_cast<double>(std::max<std::int64_t>(family.n_noise(), static_cast<std::int64_t>(elements.size())))));
+      kDrawElements /
+          static_cast<double>(std::max<std::int64_t>(family.n_noise(), static_cast<std::int64_t>(elements.size())))));
   const auto n = static_cast<std::int64_t>(std::min<std::uint64_t>(kDraws, std::bit_floor(most)));
   std::vector<double> eps(size(n * family.n_noise())), z(size(n * family.dimension()));
   SobolNormals(family.n_noise()).fill(make_key(0, Purpose::sample), 0, n, eps);

@@ -76,9 +76,8 @@ TEST(TrustRegionStep, ArrivesWithExactGradients) {
   const Eigen::MatrixXd precision = (posterior.factor * posterior.factor.transpose()).inverse();
   GaussianPoint q{FamilyKind::full_rank, Eigen::VectorXd::Constant(d, 5), 0.1 * Eigen::MatrixXd::Identity(d, d)};
   for (int step = 0; step < 100; ++step) {
-    const WhitenedGradient gradient{
-        q.factor.transpose() * precision * (posterior.mean - q.mean),
-        Eigen::MatrixXd::Identity(d, d) - q.factor.transpose() * precision * q.factor};
+    const WhitenedGradient gradient{q.factor.transpose() * precision * (posterior.mean - q.mean),
+                                    Eigen::MatrixXd::Identity(d, d) - q.factor.transpose() * precision * q.factor};
     q = *trust_region_step(q, gradient, trust_radius(gradient, 0.2));
   }
   EXPECT_LT(distance_in_sds(posterior, q).largest(), 1e-6);

@@ -114,9 +114,12 @@ TEST(Model, RefusesWhatCannotBeOne) {
             "shape| the gradient has 2 elements, expected one a latent: 5");
   EXPECT_EQ(test::error_of([&] { static_cast<void>(check_gradient(schools(), z)); }),
             "shape| z has 2 elements, expected one a latent: 5");
-  const Model infinite = Model::with_gradient({real("a")}, [](std::int64_t n, const double*, double* v, double* g) {
-    for (std::int64_t s = 0; s < n; ++s) v[s] = -INFINITY, g != nullptr ? static_cast<void>(g[s] = 0) : void();
-  }, "nowhere");
+  const Model infinite = Model::with_gradient(
+      {real("a")},
+      [](std::int64_t n, const double*, double* v, double* g) {
+        for (std::int64_t s = 0; s < n; ++s) v[s] = -INFINITY, g != nullptr ? static_cast<void>(g[s] = 0) : void();
+      },
+      "nowhere");
   EXPECT_EQ(test::error_of([&] { static_cast<void>(check_gradient(infinite)); }),
             "argument| the log joint of \"nowhere\" is -inf where its gradient is to be checked");
 }

@@ -59,7 +59,8 @@ TEST(SteinGradient, IsUnbiased) {
     EXPECT_NEAR(gradient.mean[i], h.col(i).mean(), 1e-12);
     EXPECT_LT(z(h.col(i), mean[i]), 4.5) << i;
     for (Eigen::Index j = 0; j <= i; ++j) {
-      const Eigen::ArrayXd terms = 0.5 * (draws.eps.col(i).array() * h.col(j).array() + draws.eps.col(j).array() * h.col(i).array());
+      const Eigen::ArrayXd terms =
+          0.5 * (draws.eps.col(i).array() * h.col(j).array() + draws.eps.col(j).array() * h.col(i).array());
       EXPECT_NEAR(gradient.factor(i, j), terms.mean(), 1e-12);
       EXPECT_EQ(gradient.factor(i, j), gradient.factor(j, i));
       EXPECT_LT(z(terms, factor(i, j)), 4.5) << i << j;
@@ -134,7 +135,8 @@ TEST(WhitenedResiduals, AreShortenedAndKeepTheirDirection) {
   const GaussianTarget target = small_target();
   const GaussianPoint point = elsewhere();
   EvaluatedDraws draws = draws_at(point, target, 20, 5);
-  const Eigen::MatrixXd whole = whitened_residuals(point, draws, kInfinity), cut = whitened_residuals(point, draws, 0.5);
+  const Eigen::MatrixXd whole = whitened_residuals(point, draws, kInfinity),
+                        cut = whitened_residuals(point, draws, 0.5);
   for (Eigen::Index s = 0; s < 20; ++s) {
     EXPECT_LE(cut.row(s).norm(), 0.5 * (1 + 1e-12));
     EXPECT_TRUE(cut.row(s).normalized().isApprox(whole.row(s).normalized(), 1e-12));

@@ -16,8 +16,8 @@ namespace {
 using test::error_of;
 
 Parameters all_kinds() {
-  return {real("a"),         positive("b"),   upper("c", 3),         interval("p", -1, 2), simplex("w", 3),
-          ordered("cut", 2), covariance("S", 2), correlation_cholesky("L", 2)};
+  return {real("a"),       positive("b"),     upper("c", 3),      interval("p", -1, 2),
+          simplex("w", 3), ordered("cut", 2), covariance("S", 2), correlation_cholesky("L", 2)};
 }
 
 // Correlated, some sds wide.
@@ -74,7 +74,8 @@ TEST(ModelPosterior, KnowsItsParameters) {
   Table table;
   table.add_numbers("x", {1, 2});
   EXPECT_EQ(error_of([&] { static_cast<void>(posterior.predict(table)); }),
-            "argument| this is a fit of the model \"kinds\", which was written in code: only formulas' models predict; sample "
+            "argument| this is a fit of the model \"kinds\", which was written in code: only formulas' models predict; "
+            "sample "
             "its parameters instead");
 }
 

@@ -78,7 +78,8 @@ Model flat_regression(const std::string& name, const std::vector<Eigen::VectorXd
 }
 
 Model kidiq(const std::string& name, const nlohmann::json& data) {
-  const Eigen::VectorXd hs = column(data, "mom_hs"), iq = column(data, "mom_iq"), one = Eigen::VectorXd::Ones(hs.size());
+  const Eigen::VectorXd hs = column(data, "mom_hs"), iq = column(data, "mom_iq"),
+                        one = Eigen::VectorXd::Ones(hs.size());
   std::vector<Eigen::VectorXd> x = {one, hs, iq};
   if (name == "kidiq-kidscore_interaction") x.emplace_back(hs.cwiseProduct(iq));
   return flat_regression(name, x, column(data, "kid_score"), 2.5);
@@ -108,10 +109,11 @@ Model mesquite(const std::string& name, const nlohmann::json& data) {
 Model nes(const std::string& name, const nlohmann::json& data) {
   const Eigen::VectorXd age = column(data, "age_discrete");
   const auto age_is = [&](double level) { return Eigen::VectorXd((age.array() == level).cast<double>()); };
-  return flat_regression(name,
-                         {Eigen::VectorXd::Ones(age.size()), column(data, "real_ideo"), column(data, "race_adj"), age_is(2),
-                          age_is(3), age_is(4), column(data, "educ1"), column(data, "gender"), column(data, "income")},
-                         column(data, "partyid7"), 0);
+  return flat_regression(
+      name,
+      {Eigen::VectorXd::Ones(age.size()), column(data, "real_ideo"), column(data, "race_adj"), age_is(2), age_is(3),
+       age_is(4), column(data, "educ1"), column(data, "gender"), column(data, "income")},
+      column(data, "partyid7"), 0);
 }
 
 struct SimulatedRegression {
