@@ -53,7 +53,9 @@ class ModelPosteriordb : public testing::TestWithParam<std::string> {
         summary.quality.elbo_se, means, 100 * sds, summary.quality.k_hat,
         static_cast<long long>(summary.fit.gradient_evaluations), summary.fit.seconds.fit);
     EXPECT_EQ(summary.fit.status, Status::converged) << summary.fit.message;
-    EXPECT_NEAR(summary.quality.elbo, best["elbo"].get<double>(), hard ? 0.15 : 0.05);
+    // Both are estimates; of a mean-field q, which is far from the posterior, noisy ones.
+    const double noise = std::hypot(summary.quality.elbo_se, best["elbo_se"].get<double>());
+    EXPECT_NEAR(summary.quality.elbo, best["elbo"].get<double>(), (hard ? 0.15 : 0.05) + 2 * noise);
     EXPECT_LT(means, hard ? 0.15 : 0.05);
     EXPECT_LT(sds, hard ? 0.15 : 0.05);
     if (hard) {
