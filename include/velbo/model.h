@@ -36,7 +36,8 @@ struct ModelState;
 }
 
 // Writes the log density [S] of theta [S, n_constrained] row-major and, unless it is null, its gradient [S, n_constrained], for
-// S = n_draws.  Called from several threads at once.
+// S = n_draws.  Called from several threads at once, for some of the draws at a time: what is written of a draw must not depend on
+// which others it is asked for with.
 using BatchLogDensity = std::function<void(std::int64_t n_draws, const double* theta, double* value, double* gradient)>;
 
 namespace internal {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "engines/gaussian_update.h"
 #include "engines/nearest_family.h"
@@ -31,6 +32,7 @@ constexpr double kMostElements = 2e7;  // of draws in memory: 160 MB
 constexpr std::int64_t kMostChecks = 6;
 constexpr double kElboError =
     0.01;  // nats, a standard error; of mean-field and low-rank fits, whose q is far from the posterior
+constexpr double kMostMasked = 0.01;  // share of q's draws
 constexpr const char* kNoDraws = "hardly a draw of q has a finite log joint";
 
 RowMajorMatrix mirrored(RowMajorMatrix eps) {
@@ -40,15 +42,20 @@ RowMajorMatrix mirrored(RowMajorMatrix eps) {
   return eps;
 }
 
-GaussianPoint standard_start(std::int64_t dimension) {
-  return {FamilyKind::full_rank, Eigen::VectorXd::Zero(dimension), Eigen::MatrixXd::Identity(dimension, dimension)};
+// N(0, I), but for unit vectors, which z = 0 does not have a direction for.
+GaussianPoint standard_start(const Parameters& parameters) {
+  const std::int64_t d = parameters.n_unconstrained();
+  GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Zero(d), Eigen::MatrixXd::Identity(d, d)};
+  for (const ParameterBlock& block : parameters.blocks())
+    if (block.constraint == Constraint::unit_vector)
+      for (std::int64_t i = 0; i < block.count; ++i) out.mean[block.z_offset + i * block.size] = 1;
+  return out;
 }
 
-// A full-rank factor has D numbers a latent to find.
-std::int64_t first_polishing_draws(FamilyKind family, std::int64_t dimension) {
-  const std::int64_t a_latent = family == FamilyKind::full_rank ? 8 : 2;
-  return static_cast<std::int64_t>(
-      std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(kFirstDraws, a_latent * dimension))));
+// A full-rank factor has D numbers a latent to find; the moments of the others' noise take more draws than there are of it.
+std::int64_t first_polishing_draws(FamilyKind family, std::int64_t dimension, std::int64_t rank) {
+  const std::int64_t least = family == FamilyKind::full_rank ? 8 * dimension : 3 * (dimension + rank) / 2;
+  return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(std::max(kFirstDraws, least))));
 }
 
 }  // namespace
@@ -62,7 +69,7 @@ NaturalGradientEngine::NaturalGradientEngine(std::unique_ptr<ModelDensity> densi
       family_(settings.family),
       rank_(settings.rank),
       key_(settings.key),
-      point_(init ? std::move(*init) : standard_start(density_->n_latents())) {
+      point_(init ? std::move(*init) : standard_start(density_->model().parameters())) {
   draws_ += draws_ % 2;  // pairs
   start_sd_ = point_.sd();
   report_.stage = fmt::format("climbing, {} draws", draws_);
@@ -79,16 +86,19 @@ void NaturalGradientEngine::advance(std::int64_t n_steps) {
   }
 }
 
+// Each case either does all that it does or, out of time, nothing; only then does the step count.
 void NaturalGradientEngine::step() {
   if (report_.steps == 0) check_start();
-  ++report_.steps;
-  if (report_.diverged) return;
-  switch (phase_) {
-    case Phase::climbing: climb(); break;
-    case Phase::polishing: polish(); break;
-    case Phase::checking: check(false); break;
-    case Phase::done: break;
+  if (!report_.diverged) {
+    switch (phase_) {
+      case Phase::climbing: climb(); break;
+      case Phase::starting: start_polishing(); break;
+      case Phase::polishing: polish(); break;
+      case Phase::checking: check(false); break;
+      case Phase::done: break;
+    }
   }
+  ++report_.steps;
   count_gradients();
 }
 
@@ -139,7 +149,7 @@ std::optional<EvaluatedDraws> NaturalGradientEngine::climbing_draws() {
   ++climbed_;
   EvaluatedDraws draws = finite_draws(eps, gradient, std::move(value));
   masked_ += draws.n_masked;
-  if (draws.n_draws() >= draws_ / 4) return draws;
+  if (draws.n_draws() >= std::max<std::int64_t>(2, draws_ / 4)) return draws;
   return std::nullopt;
 }
 
@@ -169,7 +179,9 @@ void NaturalGradientEngine::climb() {
     point_.factor *= 0.5;
   }
   check_growth();
-  if (!report_.diverged && (only_noise_is_left() || climbed_ >= kMostClimbing)) start_polishing();
+  if (report_.diverged || !(only_noise_is_left() || climbed_ >= kMostClimbing)) return;
+  take_family();
+  next_round();
 }
 
 void NaturalGradientEngine::follow(const MarginalErrors& errors) {
@@ -218,16 +230,20 @@ void NaturalGradientEngine::take_family() {
   if (family_ == FamilyKind::low_rank) point_ = near_low_rank(point_, rank_);
 }
 
+void NaturalGradientEngine::next_round() {
+  phase_ = Phase::starting;
+  polishing_draws_ =
+      polishing_draws_ > 0 ? 2 * polishing_draws_ : first_polishing_draws(family_, point_.dimension(), rank_);
+  report_.stage = fmt::format("polishing, {} draws", polishing_draws_);
+}
+
 void NaturalGradientEngine::start_polishing() {
-  if (phase_ == Phase::climbing) take_family();
-  const std::int64_t draws = polishing_ ? 2 * (polishing_->draws() + polishing_->n_masked())
-                                        : first_polishing_draws(family_, point_.dimension());
-  const auto scramble = static_cast<std::uint32_t>(std::countr_zero(static_cast<std::uint64_t>(draws)));
-  const bool full_rank = family_ == FamilyKind::full_rank;
-  polishing_.emplace(*density_, point_, full_rank ? point_.factor : climbed_factor_, draws, fold_in(key_, 2), scramble);
+  const auto scramble = static_cast<std::uint32_t>(std::countr_zero(static_cast<std::uint64_t>(polishing_draws_)));
+  const Eigen::MatrixXd& mean_factor = family_ == FamilyKind::full_rank ? point_.factor : climbed_factor_;
+  SaaPolish polishing(*density_, point_, mean_factor, polishing_draws_, fold_in(key_, 2), scramble);
+  polishing_ = std::move(polishing);
   masked_ += polishing_->n_masked();
   phase_ = Phase::polishing;
-  report_.stage = fmt::format("polishing, {} draws", draws);
 }
 
 void NaturalGradientEngine::polish() {
@@ -237,14 +253,16 @@ void NaturalGradientEngine::polish() {
   report_.error_sd = polishing_->remaining();
   is_checked_ = false;
   if (more) return;
-  if (before_doubling_) disagreement_ = distance_in_sds(*before_doubling_, point_).largest();
-  const bool agrees = before_doubling_ && disagreement_ <= tolerance_;
+  // Two rounds that both stopped short agree as well: what they left counts too.
+  if (before_doubling_)
+    disagreement_ = std::max(distance_in_sds(*before_doubling_, point_).largest(), report_.error_sd);
+  const bool last = disagreement_ <= tolerance_ || (before_doubling_ && !may_double());
   before_doubling_ = point_;
-  if (agrees || !may_double()) {
+  if (last) {
     phase_ = Phase::checking;
     report_.stage = "checking";
   } else {
-    start_polishing();
+    next_round();
   }
 }
 
@@ -258,9 +276,10 @@ EvaluatedDraws NaturalGradientEngine::independent_draws(std::int64_t count, std:
 }
 
 void NaturalGradientEngine::check(bool within_limits) {
-  const double distance = family_ == FamilyKind::full_rank ? distance_by_fresh_draws(within_limits) : disagreement_;
-  if (report_.diverged) return;
-  if (family_ != FamilyKind::full_rank) {
+  double distance = disagreement_;
+  if (family_ == FamilyKind::full_rank) {
+    distance = distance_by_fresh_draws(within_limits);
+  } else {
     std::int64_t count = check_draws();
     for (std::uint32_t round = 0; round < 2; ++round) {
       const EvaluatedDraws draws = independent_draws(count, 2 * static_cast<std::uint32_t>(checks_) + round, false);
@@ -270,19 +289,37 @@ void NaturalGradientEngine::check(bool within_limits) {
       count = std::min(kMostCheckDraws, affordable_draws());
     }
   }
+  if (report_.diverged) return;
   ++checks_;
-  report_.error_sd = distance;
+  // Stein's identity does not hold where q goes on and the model ends: the optimum that was found is another one.
+  const bool cut_off = masked_share_ > kMostMasked;
+  report_.error_sd = cut_off ? std::numeric_limits<double>::infinity() : distance;
   report_.on_all_data = true;
   is_checked_ = true;
   if (within_limits) return;
-  phase_ = Phase::done;
-  if (report_.error_sd <= tolerance_) return;
-  if (family_ == FamilyKind::full_rank && checks_ < kMostChecks && may_double()) {
+  if (report_.error_sd <= tolerance_) {
+    phase_ = Phase::done;
+  } else if (!cut_off && family_ == FamilyKind::full_rank && checks_ < kMostChecks && may_double()) {
     report_.on_all_data = false;
-    start_polishing();
+    next_round();
   } else {
-    report_.stalled = true;
+    stall();
   }
+}
+
+void NaturalGradientEngine::stall() {
+  phase_ = Phase::done;
+  report_.stalled = true;
+  report_.message =
+      masked_share_ > kMostMasked
+          ? fmt::format(
+                "at {:.0f} % of q's draws the log density is not finite: the model ends where a Gaussian does not; "
+                "give the parameter a constraint",
+                100 * masked_share_)
+          : fmt::format(
+                "about {:.2g} posterior sds from the optimum, and more draws than are allowed would be needed to come "
+                "nearer (tolerance {:.2g})",
+                report_.error_sd, tolerance_);
 }
 
 std::int64_t NaturalGradientEngine::check_draws() const {
@@ -294,12 +331,12 @@ std::int64_t NaturalGradientEngine::affordable_draws() const {
 }
 
 bool NaturalGradientEngine::may_double() const {
-  return 2 * (polishing_->draws() + polishing_->n_masked()) <=
-         std::max(kMostDraws, first_polishing_draws(family_, point_.dimension()));
+  return 2 * polishing_draws_ <= std::max(kMostDraws, first_polishing_draws(family_, point_.dimension(), rank_));
 }
 
 void NaturalGradientEngine::keep_elbo(const EvaluatedDraws& draws) {
   masked_ += draws.n_masked;
+  masked_share_ = static_cast<double>(draws.n_masked) / static_cast<double>(draws.n_masked + draws.n_draws());
   const ElboEstimate elbo = elbo_of_draws(point_, draws);
   report_.elbo = elbo.value;
   report_.elbo_se = elbo.standard_error;
@@ -327,26 +364,23 @@ double NaturalGradientEngine::distance_by_fresh_draws(bool within_limits) {
 }
 
 double NaturalGradientEngine::evaluate() {
-  if (!is_checked_ && !report_.diverged) {
-    if (phase_ == Phase::climbing) {
-      take_family();
-      if (family_ != FamilyKind::full_rank)
-        disagreement_ = report_.error_sd;  // of the full-rank Gaussian: all there is
-    }
-    try {
-      check(true);
-    } catch (const OutOfTime&) {
-      // What the last steps said will have to do.
-    }
-    count_gradients();
+  // What was asked for, wherever the climb is.
+  if (phase_ == Phase::climbing && family_ != point_.family) take_family();
+  if (is_checked_ || report_.diverged) return report_.elbo;
+  try {
+    check(true);
+  } catch (const OutOfTime&) {
+    // The ELBO of the last steps will have to do, and nothing is known of the distance.
+    report_.error_sd = std::numeric_limits<double>::infinity();
+    report_.elbo_se = std::numeric_limits<double>::quiet_NaN();
   }
+  count_gradients();
   return report_.elbo;
 }
 
 std::vector<std::string> NaturalGradientEngine::findings() {
   if (masked_ == 0) return {};
-  return {fmt::format("{} of {} draws had a log density or gradient that is not finite and were left out", masked_,
-                      density_->gradients())};
+  return {fmt::format("{} draws had a log density or gradient that is not finite and were left out", masked_)};
 }
 
 void NaturalGradientEngine::save(EngineState& state) const {
@@ -363,17 +397,18 @@ void NaturalGradientEngine::save(EngineState& state) const {
   if (climbed_factor_.size() > 0) state.set("climbed_factor", climbed_factor_);
   state.set("checks", checks_);
   state.set("disagreement", disagreement_);
+  state.set("polishing_draws", polishing_draws_);
   state.set("is_checked", std::int64_t{is_checked_ ? 1 : 0});
   state.set("gradients", density_->gradients());
   if (before_doubling_) state.set("before_doubling", *before_doubling_);
-  if (polishing_) polishing_->save(state);
+  if (phase_ == Phase::polishing) polishing_->save(state);
 }
 
 void NaturalGradientEngine::load(const EngineState& state) {
   report_ = load_report(state);
   const std::int64_t phase = state.whole("phase");
   if (phase < 0 || phase > static_cast<std::int64_t>(Phase::done))
-    throw Error(ErrorCode::file, fmt::format("the checkpoint is in phase {}, expected 0 to 3", phase));
+    throw Error(ErrorCode::file, fmt::format("the checkpoint is in phase {}, expected 0 to 4", phase));
   phase_ = static_cast<Phase>(phase);
   if (phase_ != Phase::climbing) {
     take_family();  // the shapes to expect
@@ -398,12 +433,13 @@ void NaturalGradientEngine::load(const EngineState& state) {
   average_elbo_ = state.number("average_elbo");
   checks_ = state.whole("checks");
   disagreement_ = state.number("disagreement");
+  polishing_draws_ = state.whole("polishing_draws");
   is_checked_ = state.whole("is_checked") != 0;
   density_->set_gradients(state.whole("gradients"));
   before_doubling_.reset();
   if (state.has("before_doubling.mean")) before_doubling_ = state.point("before_doubling", point_);
   polishing_.reset();
-  if (phase_ != Phase::climbing) polishing_.emplace(*density_, point_, fold_in(key_, 2), state);
+  if (phase_ == Phase::polishing) polishing_.emplace(*density_, point_, fold_in(key_, 2), state);
 }
 
 }  // namespace velbo::internal

@@ -14,6 +14,7 @@
 // about the distance to it, so there the agreement of two independent sets of draws decides.
 #pragma once
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,7 +49,7 @@ class NaturalGradientEngine final : public Engine {
   void load(const EngineState& state) override;
 
  private:
-  enum class Phase { climbing, polishing, checking, done };
+  enum class Phase { climbing, starting, polishing, checking, done };  // starting: a number of draws
 
   void step();
   void climb();
@@ -58,6 +59,8 @@ class NaturalGradientEngine final : public Engine {
   [[nodiscard]] std::int64_t check_draws() const;
   [[nodiscard]] std::int64_t affordable_draws() const;
   [[nodiscard]] bool may_double() const;
+  void next_round();
+  void stall();
   void keep_elbo(const EvaluatedDraws& draws);
   void start_polishing();
   void take_family();
@@ -90,8 +93,11 @@ class NaturalGradientEngine final : public Engine {
   Eigen::VectorXd start_sd_;
   std::optional<SaaPolish> polishing_;
   std::optional<GaussianPoint> before_doubling_;
-  Eigen::MatrixXd climbed_factor_;  // of the full-rank Gaussian that polishing began at
-  double disagreement_ = 0;         // of the last two numbers of draws, in posterior sds
+  Eigen::MatrixXd climbed_factor_;    // of the full-rank Gaussian that polishing began at
+  std::int64_t polishing_draws_ = 0;  // of the last start; 0 before
+  // Of the last two numbers of draws, and what L-BFGS left, in posterior sds.
+  double disagreement_ = std::numeric_limits<double>::infinity();
+  double masked_share_ = 0;  // of the last check's draws
   std::int64_t checks_ = 0;
   bool is_checked_ = false;  // the report is of point_
   EngineReport report_;

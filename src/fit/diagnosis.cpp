@@ -104,7 +104,9 @@ void judge(Summary& summary) {
       advice.push_back(fmt::format("the fit stopped before it converged ({}): {}", name(status),
                                    status == Status::interrupted ? "run it to the end, or start from this one"
                                                                  : "allow more, or start from this fit"));
-    if (!k_good && summary.fit.family.starts_with(name(FamilyKind::low_rank))) {
+    if (std::isnan(quality.k_hat)) {
+      advice.emplace_back("there was no time to check the answer: allow more");
+    } else if (!k_good && summary.fit.family.starts_with(name(FamilyKind::low_rank))) {
       advice.emplace_back(
           "a low-rank family leaves some correlations out: give it a higher rank, or fit the full_rank family");
     } else if (!k_good && summary.fit.family == name(FamilyKind::mean_field)) {

@@ -115,6 +115,7 @@ std::string message_for(const Outcome& outcome, const EngineReport& report, cons
                          options.tolerance);
     case Status::diverged: return report.message;
     case Status::max_steps:
+      if (report.stalled && !report.message.empty()) return report.message;
       return fmt::format(
           "stopped after {} steps, about {:.2g} posterior sds from the optimum{}", report.steps, report.error_sd,
           report.stalled || report.error_sd < 1e-3 ? " (rounding allows no better; scalar double does)" : "");

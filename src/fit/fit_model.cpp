@@ -79,13 +79,20 @@ void check_choices(const Model& model, const FitOptions& options) {
 std::optional<GaussianPoint> initial_point(const Model& model, const FitOptions& options) {
   if (!options.init) return std::nullopt;
   const PosteriorState& state = options.init->state();
-  if (state.recipe.names != model.parameters().names())
-    refuse(fmt::format("the fit to start from has the parameters {}, expected {}", fmt::join(state.recipe.names, ", "),
-                       fmt::join(model.parameters().names(), ", ")));
+  if (!state.model || state.model->parameters.parameters() != model.parameters().parameters())
+    refuse(fmt::format("the fit to start from has other parameters or constraints: {}, expected {}",
+                       fmt::join(state.recipe.names, ", "), fmt::join(model.parameters().names(), ", ")));
   const auto d = static_cast<Eigen::Index>(model.n_latents());
+  GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Map(state.mean.data(), d), {}};
+  if (state.family.kind() == FamilyKind::full_rank) {
+    out.factor = RowMajorMatrix::Map(state.scale.data(), d, d);
+    return out;
+  }
   const std::vector<double> covariance = options.init->unconstrained_covariance();
-  return GaussianPoint{FamilyKind::full_rank, Eigen::VectorXd::Map(state.mean.data(), d),
-                       Eigen::LLT<Eigen::MatrixXd>(Eigen::MatrixXd::Map(covariance.data(), d, d)).matrixL()};
+  const Eigen::LLT<Eigen::MatrixXd> cholesky(Eigen::MatrixXd::Map(covariance.data(), d, d));
+  if (cholesky.info() != Eigen::Success) refuse("the fit to start from has a covariance that is not positive definite");
+  out.factor = cholesky.matrixL();
+  return out;
 }
 
 // The model's code cannot be compared; its value at one point tells most changes of code and data.

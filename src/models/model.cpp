@@ -17,7 +17,13 @@ void ModelState::log_joint(std::int64_t n_draws, const double* z, double* value,
   const auto d = static_cast<std::size_t>(parameters.n_unconstrained());
   const auto n = static_cast<std::size_t>(parameters.n_constrained());
   const auto s = static_cast<std::size_t>(n_draws);
-  thread_local std::vector<double> theta, log_jacobian, grad_theta;
+  // Kept between calls, but this call's own: the density may ask another model.
+  struct Buffers {
+    std::vector<double> theta, log_jacobian, grad_theta;
+  };
+  thread_local Buffers kept;
+  Buffers mine = std::move(kept);
+  auto& [theta, log_jacobian, grad_theta] = mine;
   theta.resize(s * n);
   log_jacobian.resize(s);
   if (gradient != nullptr) grad_theta.resize(s * n);
@@ -30,6 +36,7 @@ void ModelState::log_joint(std::int64_t n_draws, const double* z, double* value,
       parameters.pull_back({z + i * d, d}, std::span<const double>(grad_theta).subspan(i * n, n),
                            {gradient + i * d, d});
   }
+  kept = std::move(mine);
 }
 
 namespace {

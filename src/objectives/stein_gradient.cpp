@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "families/low_rank.h"
 #include "objectives/draws.h"
@@ -62,10 +63,14 @@ ElboEstimate elbo_of_draws(const GaussianPoint& point, const EvaluatedDraws& dra
   const Eigen::ArrayXd terms = draws.log_joint.array() + 0.5 * squares.array() + constant;
   const double mean = terms.mean();
   const double variance = s > 1 ? (terms - mean).square().sum() / (s - 1) : 0;
-  return {mean, std::sqrt(variance / s)};
+  // Draws that the model does not reach: the ELBO of q without them, which is q / share there.
+  const double share = s / (s + static_cast<double>(draws.n_masked));
+  return {mean + std::log(share), std::sqrt(variance / s)};
 }
 
 double MarginalErrors::largest() const {
+  for (const Eigen::ArrayXd* numbers : {&mean, &mean_se, &log_sd, &log_sd_se})
+    if (!numbers->allFinite()) return std::numeric_limits<double>::infinity();
   return std::max({0.0, (mean.abs() - 2 * mean_se).maxCoeff(), (log_sd.abs() - 2 * log_sd_se).maxCoeff()});
 }
 

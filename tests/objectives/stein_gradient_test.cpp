@@ -131,6 +131,24 @@ TEST(FiniteDraws, LeavesOutWhatIsNot) {
   EXPECT_TRUE(draws.gradient.allFinite());
 }
 
+// A normal cut off at 0: q restricted to where the model is is the posterior, and the ELBO is the log evidence, log(1 / 2).
+TEST(ElboOfDraws, IsThatOfWhatIsLeftOfQ) {
+  const GaussianPoint q{FamilyKind::full_rank, Eigen::VectorXd::Zero(1), Eigen::MatrixXd::Identity(1, 1)};
+  Eigen::MatrixXd eps(1000, 1);
+  eps.col(0) = Eigen::VectorXd::LinSpaced(1000, -3, 3);
+  Eigen::VectorXd value = -0.5 * eps.col(0).array().square() - 0.5 * std::log(2 * std::numbers::pi);
+  for (Eigen::Index s = 0; s < 500; ++s) value[s] = -kInfinity;
+  const ElboEstimate elbo = elbo_of_draws(q, finite_draws(eps, -eps, value));
+  EXPECT_NEAR(elbo.value, -std::log(2), 1e-12);
+}
+
+TEST(MarginalErrors, AreInfiniteWhereANumberIsNot) {
+  const GaussianPoint point = exact_posterior(small_target());
+  Eigen::MatrixXd h = Eigen::MatrixXd::Ones(4, 3);
+  h(2, 1) = std::nan("");
+  EXPECT_EQ(marginal_errors(point, Eigen::MatrixXd::Ones(4, 3), h).largest(), kInfinity);
+}
+
 TEST(WhitenedResiduals, AreShortenedAndKeepTheirDirection) {
   const GaussianTarget target = small_target();
   const GaussianPoint point = elsewhere();
