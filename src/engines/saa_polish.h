@@ -1,6 +1,6 @@
 // engines/saa_polish.h - the maximum of the ELBO over fixed draws of the noise (sample average approximation).
 //
-// The draws are scrambled Sobol normals with sample mean 0 and sample covariance I, which makes the answer exact where the
+// The draws are scrambled Sobol normals with sample mean 0 and sample covariance I (unless some are left out), which makes the answer exact where the
 // posterior is Gaussian, and some hundred times as accurate as that of independent draws elsewhere (Giordano, Ingram and Broderick
 // 2024 use independent ones).  The maximum is found by L-BFGS in coordinates whitened by where it starts.
 #pragma once
@@ -29,7 +29,7 @@ class SaaPolish {
   void save(EngineState& state) const;
 
   // One step of L-BFGS; returns whether there are more to come: remaining() is above `enough`.  Throws OutOfTime,
-  // and has then done nothing.
+  // and has then not moved (the coordinates may be whitened anew).
   bool step(double enough);
   [[nodiscard]] GaussianPoint point() const { return whitening_.at(w_); }
   [[nodiscard]] double elbo() const { return -at_.value; }
