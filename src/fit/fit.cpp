@@ -14,6 +14,7 @@
 #include "fit/choices.h"
 #include "fit/fit_loop.h"
 #include "fit/make_engine.h"
+#include "fit/summarise.h"
 #include "models/shuffled_rows.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
@@ -64,8 +65,7 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
   }
   Posterior posterior = make_posterior(data, engine->point());
 
-  Summary summary;
-  summary.velbo_version = version();
+  Summary summary = summarise(outcome, report, diagnosis, options, context, posterior, fit_seconds, watch);
   summary.model = {.formula = model.formula(),
                    .likelihood = std::string(name(model.likelihood())),
                    .likelihood_guessed = model.likelihood_was_guessed(),
@@ -73,46 +73,23 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
                    .n_rows_dropped = model.n_rows_dropped(),
                    .n_latents = model.n_latents(),
                    .priors = model.priors()};
-  summary.fit = {
-      .engine = std::string(name(choices.engine)),
-      .engine_reason = choices.engine_reason,
-      .family = choices.rank > 0 ? fmt::format("{}:{}", name(choices.family), choices.rank)
-                                 : std::string(name(choices.family)),
-      .family_reason = choices.family_reason,
-      .estimator = choices.estimator,
-      .device = to_string(choices.device),
-      .device_reason = choices.device_reason,
-      .scalar = std::string(name(choices.scalar)),
-      .scalar_reason = choices.scalar_reason,
-      .threads = context.threads(),
-      .seed = options.seed,
-      .tolerance = options.tolerance,
-      .status = outcome.status,
-      .message = message_for(outcome, report, options),
-      .steps = report.steps,
-      .gradient_evaluations = report.evaluations,
-      .rows_read = report.rows_read,
-      .rejected_steps = report.rejected_steps,
-      .full_passes = static_cast<double>(report.rows_read) / static_cast<double>(model.n_rows()),
-      .seconds = {.read = 0, .fit = fit_seconds, .diagnose = watch.seconds() - fit_seconds, .total = watch.seconds()}};
-  const bool proper = std::none_of(model.priors().begin(), model.priors().end(),
-                                   [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; });
-  summary.quality = {.elbo = outcome.elbo,
-                     .elbo_se = 0,
-                     .k_hat = diagnosis.k_hat,
-                     .k_hat_se = diagnosis.k_hat_se,
-                     .n_draws = diagnosis.n_draws,
-                     .ess = diagnosis.ess,
-                     .method = diagnosis.method,
-                     .log_evidence = proper ? diagnosis.log_evidence : std::numeric_limits<double>::quiet_NaN(),
-                     .error_sd = report.error_sd,
-                     .verdict = Verdict::unreliable,
-                     .advice = {}};
+  summary.fit.engine = name(choices.engine);
+  summary.fit.engine_reason = choices.engine_reason;
+  summary.fit.family = family_text(choices.family, choices.rank);
+  summary.fit.family_reason = choices.family_reason;
+  summary.fit.estimator = choices.estimator;
+  summary.fit.device = to_string(choices.device);
+  summary.fit.device_reason = choices.device_reason;
+  summary.fit.scalar = name(choices.scalar);
+  summary.fit.scalar_reason = choices.scalar_reason;
+  summary.fit.full_passes = static_cast<double>(report.rows_read) / static_cast<double>(model.n_rows());
+  const bool improper = std::any_of(model.priors().begin(), model.priors().end(),
+                                    [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; });
+  if (improper) summary.quality.log_evidence = std::numeric_limits<double>::quiet_NaN();
   summary.warnings = engine->findings();
   if (const auto& labels = model.labels())
     summary.warnings.push_back(
         fmt::format("the outcome's label {} counts as 1, label {} as 0", (*labels)[1], (*labels)[0]));
-  summary.parameters = summarise_parameters(posterior, diagnosis);
   judge(summary);
   return {std::move(summary), std::move(posterior)};
 }

@@ -129,41 +129,6 @@ std::string message_for(const Outcome& outcome, const EngineReport& report, cons
   return {};
 }
 
-Diagnosis no_diagnosis() {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  return {.k_hat = nan,
-          .k_hat_se = nan,
-          .ess = nan,
-          .log_evidence = nan,
-          .n_draws = 0,
-          .method = "none",
-          .corrected_mean = {},
-          .corrected_sd = {}};
-}
-
-std::vector<ParameterSummary> summarise_parameters(const Posterior& posterior, const Diagnosis& diagnosis) {
-  const auto mean = posterior.mean(), sd = posterior.sd();
-  const auto q05 = posterior.quantile(0.05), q25 = posterior.quantile(0.25), q50 = posterior.quantile(0.5),
-             q75 = posterior.quantile(0.75), q95 = posterior.quantile(0.95);
-  std::vector<ParameterSummary> out;
-  for (std::size_t i = 0; i < mean.size(); ++i) {
-    ParameterSummary p{.name = posterior.names()[i],
-                       .mean = mean[i],
-                       .sd = sd[i],
-                       .q05 = q05[i],
-                       .q25 = q25[i],
-                       .q50 = q50[i],
-                       .q75 = q75[i],
-                       .q95 = q95[i]};
-    if (!diagnosis.corrected_mean.empty()) {
-      p.corrected_mean = diagnosis.corrected_mean[i];
-      p.corrected_sd = diagnosis.corrected_sd[i];
-    }
-    out.push_back(std::move(p));
-  }
-  return out;
-}
-
 Fit explaining_failures(const std::function<Fit()>& fit, const std::function<std::string()>& of_what) try {
   return fit();
 } catch (const std::bad_alloc&) {

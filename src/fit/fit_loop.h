@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "engines/engine.h"
-#include "fit/diagnosis.h"
 #include "velbo/fit.h"
 
 namespace velbo::internal {
@@ -37,12 +36,6 @@ Outcome run(Engine& engine, const FitOptions& options, std::int64_t max_steps, c
 
 // One line for Summary::Run::message.
 std::string message_for(const Outcome& outcome, const EngineReport& report, const FitOptions& options);
-
-// What a diagnosis that was not made says: NaNs.
-Diagnosis no_diagnosis();
-
-// The parameters' moments and quantiles, with the corrected ones where the diagnosis has them.
-std::vector<ParameterSummary> summarise_parameters(const Posterior& posterior, const Diagnosis& diagnosis);
 
 // Runs `fit`, with what it may throw beyond velbo::Error explained; `of_what` for messages: "a fit of ...".
 Fit explaining_failures(const std::function<Fit()>& fit, const std::function<std::string()>& of_what);

@@ -1,0 +1,84 @@
+// fit/model_choices.cpp
+#include "fit/model_choices.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fit/choices.h"
+#include "velbo/error.h"
+
+namespace velbo::internal {
+namespace {
+
+constexpr std::int64_t kMostLatents = 5000;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::argument, message); }
+
+// A saa without a family is the one that it is there for.
+FamilyKind chosen_family(const FitOptions& options) {
+  if (options.family != FamilyKind::automatic) return options.family;
+  return options.engine == EngineKind::saa ? FamilyKind::mean_field : FamilyKind::full_rank;
+}
+
+EngineKind chosen_engine(const FitOptions& options) {
+  if (options.engine != EngineKind::automatic) return options.engine;
+  return chosen_family(options) == FamilyKind::full_rank ? EngineKind::natural_gradient : EngineKind::saa;
+}
+
+std::int64_t chosen_rank(const Model& model, const FitOptions& options) {
+  if (options.family != FamilyKind::low_rank) return 0;
+  const auto root = static_cast<std::int64_t>(std::sqrt(static_cast<double>(model.n_latents())));
+  return options.rank > 0 ? options.rank : std::clamp<std::int64_t>(root, 1, 20);
+}
+
+void check(const Model& model, const FitOptions& options) {
+  check_options(options);
+  if (options.engine == EngineKind::newton || options.engine == EngineKind::gradient)
+    refuse(fmt::format(
+        "engine is \"{}\", expected \"natural_gradient\", \"saa\" or \"auto\" for \"{}\", which is known by its "
+        "log density alone",
+        name(options.engine), model.name()));
+  const bool full_rank = options.family == FamilyKind::automatic || options.family == FamilyKind::full_rank;
+  if (options.engine == EngineKind::natural_gradient && !full_rank)
+    refuse(fmt::format(
+        "family is \"{}\", expected \"full_rank\" or \"auto\" for the engine natural_gradient; saa fits the others",
+        name(options.family)));
+  if (options.rank > 0 && options.family != FamilyKind::low_rank)
+    refuse(fmt::format("a rank was given, but family {} has none; low_rank has", name(chosen_family(options))));
+  if (options.rank > model.n_latents())
+    refuse(fmt::format("rank is {}, expected at most the {} latents", options.rank, model.n_latents()));
+  if (options.scalar == Scalar::float32)
+    refuse("scalar is \"float\", expected \"double\" or \"auto\": log densities are evaluated in double");
+  if (options.gradient.batch_size > 0)
+    refuse("a batch size was given, but a model that is known by its log density has no rows to take some of");
+  if (options.device && options.device->kind != DeviceKind::cpu)
+    throw Error(ErrorCode::device,
+                fmt::format("device is {}, expected cpu: models that are known by their log density run "
+                            "on the host",
+                            to_string(*options.device)));
+  if (model.n_latents() > kMostLatents)
+    refuse(fmt::format("\"{}\" has {} latents, expected at most {} for a full-rank Gaussian", model.name(),
+                       model.n_latents(), kMostLatents));
+}
+
+}  // namespace
+
+ModelChoices choose(const Model& model, const FitOptions& options) {
+  check(model, options);
+  ModelChoices out;
+  out.engine = chosen_engine(options);
+  out.family = chosen_family(options);
+  out.rank = chosen_rank(model, options);
+  const bool full_rank = out.family == FamilyKind::full_rank;
+  out.engine_reason = options.engine != EngineKind::automatic ? "asked for"
+                      : full_rank ? "the model is known by its log density"
+                                  : fmt::format("the {} family was asked for", name(out.family));
+  out.family_reason = options.family != FamilyKind::automatic ? "asked for"
+                      : full_rank ? fmt::format("{} latents, at most {}", model.n_latents(), kMostLatents)
+                                  : "what the engine saa is for";
+  return out;
+}
+
+}  // namespace velbo::internal
