@@ -5,15 +5,25 @@
 #pragma once
 #include <concepts>
 #include <type_traits>
+#include <utility>
 
 #include "velbo/host_device.h"
 
 namespace velbo {
 
-// T: float or double.  Compares by value alone: a branch is differentiated along the side that was taken.
+namespace internal {
+// Of a number that is several (velbo/lanes.h).
+template <class T>
+inline constexpr bool is_lanes = false;
+}  // namespace internal
+
+// T: float or double, or several doubles (velbo/lanes.h).  Compares by value alone: a branch is differentiated along the side that was taken.
 template <class T, int N>
 struct Dual {
-  static_assert(std::is_floating_point_v<T> && N >= 1);
+  static_assert((std::is_floating_point_v<T> || internal::is_lanes<T>)&&N >= 1);
+
+  // What constants are written as.
+  using Constant = std::conditional_t<internal::is_lanes<T>, double, T>;
 
   T value = 0;
   T derivative[N] = {};
@@ -21,7 +31,7 @@ struct Dual {
   Dual() = default;
   // A constant.
   template <class Number>
-  requires std::is_arithmetic_v<Number> VELBO_HOST_DEVICE constexpr Dual(Number constant)
+  requires(std::is_arithmetic_v<Number> || std::is_same_v<Number, T>) VELBO_HOST_DEVICE constexpr Dual(Number constant)
       : value(static_cast<T>(constant)) {}  // NOLINT: as double converts
 
   // A variable: the derivative in `direction` is 1; in none where direction is outside 0 .. N - 1.
@@ -43,20 +53,20 @@ struct Dual {
   }
   VELBO_HOST_DEVICE constexpr Dual& operator*=(const Dual& b) { return *this = *this * b; }
   VELBO_HOST_DEVICE constexpr Dual& operator/=(const Dual& b) { return *this = *this / b; }
-  VELBO_HOST_DEVICE constexpr Dual& operator+=(T b) {
+  VELBO_HOST_DEVICE constexpr Dual& operator+=(Constant b) {
     value += b;
     return *this;
   }
-  VELBO_HOST_DEVICE constexpr Dual& operator-=(T b) {
+  VELBO_HOST_DEVICE constexpr Dual& operator-=(Constant b) {
     value -= b;
     return *this;
   }
-  VELBO_HOST_DEVICE constexpr Dual& operator*=(T b) {
+  VELBO_HOST_DEVICE constexpr Dual& operator*=(Constant b) {
     value *= b;
     for (int i = 0; i < N; ++i) derivative[i] *= b;
     return *this;
   }
-  VELBO_HOST_DEVICE constexpr Dual& operator/=(T b) { return *this = *this / b; }
+  VELBO_HOST_DEVICE constexpr Dual& operator/=(Constant b) { return *this = *this / b; }
 
   VELBO_HOST_DEVICE friend constexpr Dual operator+(const Dual& a) { return a; }
   VELBO_HOST_DEVICE friend constexpr Dual operator-(const Dual& a) { return chain(a, T(-1), -a.value); }
@@ -72,23 +82,23 @@ struct Dual {
   }
 
   // With constants, whose derivatives nobody needs to work out.
-  VELBO_HOST_DEVICE friend constexpr Dual operator+(Dual a, T b) { return a += b; }
-  VELBO_HOST_DEVICE friend constexpr Dual operator+(T a, Dual b) { return b += a; }
-  VELBO_HOST_DEVICE friend constexpr Dual operator-(Dual a, T b) { return a -= b; }
-  VELBO_HOST_DEVICE friend constexpr Dual operator-(T a, const Dual& b) { return chain(b, T(-1), a - b.value); }
-  VELBO_HOST_DEVICE friend constexpr Dual operator*(Dual a, T b) { return a *= b; }
-  VELBO_HOST_DEVICE friend constexpr Dual operator*(T a, Dual b) { return b *= a; }
-  VELBO_HOST_DEVICE friend constexpr Dual operator/(const Dual& a, T b) { return chain(a, 1 / b, a.value / b); }
-  VELBO_HOST_DEVICE friend constexpr Dual operator/(T a, const Dual& b) {
+  VELBO_HOST_DEVICE friend constexpr Dual operator+(Dual a, Constant b) { return a += b; }
+  VELBO_HOST_DEVICE friend constexpr Dual operator+(Constant a, Dual b) { return b += a; }
+  VELBO_HOST_DEVICE friend constexpr Dual operator-(Dual a, Constant b) { return a -= b; }
+  VELBO_HOST_DEVICE friend constexpr Dual operator-(Constant a, const Dual& b) { return chain(b, T(-1), a - b.value); }
+  VELBO_HOST_DEVICE friend constexpr Dual operator*(Dual a, Constant b) { return a *= b; }
+  VELBO_HOST_DEVICE friend constexpr Dual operator*(Constant a, Dual b) { return b *= a; }
+  VELBO_HOST_DEVICE friend constexpr Dual operator/(const Dual& a, Constant b) { return chain(a, 1 / b, a.value / b); }
+  VELBO_HOST_DEVICE friend constexpr Dual operator/(Constant a, const Dual& b) {
     const T quotient = a / b.value;
     return chain(b, -quotient / b.value, quotient);
   }
 
-  VELBO_HOST_DEVICE friend constexpr bool operator==(const Dual& a, const Dual& b) { return a.value == b.value; }
-  VELBO_HOST_DEVICE friend constexpr bool operator<(const Dual& a, const Dual& b) { return a.value < b.value; }
-  VELBO_HOST_DEVICE friend constexpr bool operator>(const Dual& a, const Dual& b) { return a.value > b.value; }
-  VELBO_HOST_DEVICE friend constexpr bool operator<=(const Dual& a, const Dual& b) { return a.value <= b.value; }
-  VELBO_HOST_DEVICE friend constexpr bool operator>=(const Dual& a, const Dual& b) { return a.value >= b.value; }
+  VELBO_HOST_DEVICE friend constexpr auto operator==(const Dual& a, const Dual& b) { return a.value == b.value; }
+  VELBO_HOST_DEVICE friend constexpr auto operator<(const Dual& a, const Dual& b) { return a.value < b.value; }
+  VELBO_HOST_DEVICE friend constexpr auto operator>(const Dual& a, const Dual& b) { return a.value > b.value; }
+  VELBO_HOST_DEVICE friend constexpr auto operator<=(const Dual& a, const Dual& b) { return a.value <= b.value; }
+  VELBO_HOST_DEVICE friend constexpr auto operator>=(const Dual& a, const Dual& b) { return a.value >= b.value; }
 
   // f(a) for f with the value and the derivative given.
   VELBO_HOST_DEVICE friend constexpr Dual chain(const Dual& a, T df_da, T f) {
@@ -120,6 +130,11 @@ concept Differentiable = !std::is_arithmetic_v<X> && requires(const X& x) {
   value_of(x);
   { chain(x, value_of(x), value_of(x)) } -> std::same_as<X>;
 };
+
+namespace internal {
+template <class X>
+concept HasLanes = Differentiable<X> && is_lanes<std::remove_cvref_t<decltype(value_of(std::declval<const X&>()))>>;
+}  // namespace internal
 
 template <class X>
 concept ModelScalar = std::floating_point<X> || Differentiable<X>;

@@ -14,6 +14,8 @@
 #include "velbo/dual.h"
 #include "velbo/gamma_functions.h"
 #include "velbo/host_device.h"
+#include "velbo/lanes.h"
+#include "velbo/math/elementary.h"
 #include "velbo/scalar.h"
 
 namespace velbo {
@@ -22,23 +24,73 @@ namespace internal {
 template <class X>
 concept PlainNumber = std::is_arithmetic_v<X>;
 
+// Of one number, and of one or several.
 template <class X>
-concept AnyScalar = PlainNumber<X> || Differentiable<X>;
+concept AnyScalar = PlainNumber<X> ||(Differentiable<X> && !HasLanes<X>);
+template <class X>
+concept AnyLanes = PlainNumber<X> || Differentiable<X>;
+
+// exp, log and log1p: on the host without calls and branches, so that loops over draws are vectorised (velbo/plate.h).
+#if defined(__CUDA_ARCH__)
+template <class T>
+VELBO_HOST_DEVICE T number_exp(T x) {
+  return std::exp(x);
+}
+template <class T>
+VELBO_HOST_DEVICE T number_log(T x) {
+  return std::log(x);
+}
+template <class T>
+VELBO_HOST_DEVICE T number_log1p(T x) {
+  return std::log1p(x);
+}
+#else
+template <class T>
+VELBO_HOST_DEVICE T number_exp(T x) {
+  return exp_any(x);
+}
+template <class T>
+VELBO_HOST_DEVICE T number_log(T x) {
+  return log_any(x);
+}
+template <class T>
+VELBO_HOST_DEVICE T number_log1p(T x) {
+  return log1p_any(x);
+}
+#endif
 
 template <class T>
 VELBO_HOST_DEVICE T sigmoid_of(T x) {
-  const T e = std::exp(-std::fabs(x));
-  return (x >= 0 ? T(1) : e) / (1 + e);
+  const T e = number_exp(-abs_of(x));
+  return choose(x >= T(0), T(1), e) / (T(1) + e);
 }
 
+// log(1 + e^x) and its derivative, from one exponential and one division: with e = e^-|x|, log1p(e) = 2 atanh(e / (2 + e)).
+template <class T>
+struct Softplus {
+  T value, derivative;
+};
+template <class T>
+VELBO_HOST_DEVICE Softplus<T> softplus_at(T x) {
+  const T e = number_exp(-abs_of(x));
+  const T inverse = T(1) / ((T(1) + e) * (T(2) + e));
+  const T upper = inverse * (T(2) + e), w = e * inverse * (T(1) + e);
+  T series;
+  if constexpr (elementary::is_float<T>) {
+    series = elementary::log1p_float<T>(w * w);
+  } else {
+    series = elementary::log1p_double<T>(w * w);
+  }
+  return {elementary::mul_add(w, series, choose(x > T(0), x, T(0))), choose(x > T(0), upper, e * upper)};
+}
 template <class T>
 VELBO_HOST_DEVICE T softplus_of(T x) {
-  return (x > 0 ? x : T(0)) + std::log1p(std::exp(-std::fabs(x)));
+  return softplus_at(x).value;
 }
 
 template <class T>
 VELBO_HOST_DEVICE T log1m_exp_of(T x) {
-  return x > -kLogTwo<T> ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x));
+  return x > -kLogTwo<T> ? number_log(-std::expm1(x)) : number_log1p(-number_exp(x));
 }
 
 // The inverse Mills ratio and log Phi of x: below the limit by the asymptotic series of Phi(x) (DLMF 7.12.1).
@@ -54,41 +106,65 @@ VELBO_HOST_DEVICE LogNormalCdf<T> log_normal_cdf_of(T x) {
   if (!(x < limit)) {
     const T upper = T(0.5) * std::erfc(x * T(0.70710678118654752440));  // P(Z > x)
     const T lower = T(0.5) * std::erfc(x * T(-0.70710678118654752440));
-    const T density = std::exp(T(-0.5) * x * x - kHalfLogTwoPi<T>);
-    return {x > 0 ? std::log1p(-upper) : std::log(lower), density / lower};
+    const T density = number_exp(T(-0.5) * x * x - kHalfLogTwoPi<T>);
+    return {x > 0 ? number_log1p(-upper) : number_log(lower), density / lower};
   }
   const T inverse = 1 / (x * x);
   T minus = 0;  // 1 - |x| Phi(x) / density, by Horner's rule
   for (int k = n_terms; k >= 1; --k) minus = static_cast<T>(2 * k - 1) * inverse * (1 - minus);
-  return {T(-0.5) * x * x - kHalfLogTwoPi<T> - std::log(-x) + std::log1p(-minus), -x / (1 - minus)};
+  return {T(-0.5) * x * x - kHalfLogTwoPi<T> - number_log(-x) + number_log1p(-minus), -x / (1 - minus)};
 }
 
 }  // namespace internal
 
+// NAME of arguments of which one holds several numbers, for functions that are not written for that: one after the other.
+#if defined(VELBO_HAVE_LANES)
+#define VELBO_BY_LANE(NAME)                                                                               \
+  template <class... X>                                                                                   \
+  requires(internal::HasLanes<X> || ...) promoted_t<X...> NAME(const X&... x) {                           \
+    return internal::by_lane<promoted_t<X...>>([](const auto&... a) { return velbo::NAME(a...); }, x...); \
+  }
+#else
+#define VELBO_BY_LANE(NAME)
+#endif
+
 // ---- of one argument -------------------------------------------------------------------------------------------------
 
 // NAME(x) with x as a real number in VALUE, and with its value v as well in DERIVATIVE.  Inside them std:: is spelt out.
-#define VELBO_FUNCTION(NAME, VALUE, DERIVATIVE)       \
-  template <internal::PlainNumber X>                  \
-  VELBO_HOST_DEVICE real_t<X> NAME(X number) {        \
-    using T = real_t<X>;                              \
-    const T x = static_cast<T>(number);               \
-    return VALUE;                                     \
-  }                                                   \
+#define VELBO_NUMBER_FUNCTION(NAME, VALUE)     \
+  template <internal::PlainNumber X>           \
+  VELBO_HOST_DEVICE real_t<X> NAME(X number) { \
+    using T = real_t<X>;                       \
+    const T x = static_cast<T>(number);        \
+    return VALUE;                              \
+  }
+#define VELBO_FUNCTION(NAME, VALUE, DERIVATIVE)                                \
+  VELBO_NUMBER_FUNCTION(NAME, VALUE)                                           \
+  template <Differentiable X>                                                  \
+  requires(!internal::HasLanes<X>) VELBO_HOST_DEVICE X NAME(const X& scalar) { \
+    using T = real_t<X>;                                                       \
+    const T x = value_of(scalar), v = velbo::NAME(x);                          \
+    const T derivative = DERIVATIVE;                                           \
+    return chain(scalar, derivative, v);                                       \
+  }                                                                            \
+  VELBO_BY_LANE(NAME)
+// Of several numbers at once too: without branches and calls.
+#define VELBO_LANES_FUNCTION(NAME, VALUE, DERIVATIVE) \
+  VELBO_NUMBER_FUNCTION(NAME, VALUE)                  \
   template <Differentiable X>                         \
   VELBO_HOST_DEVICE X NAME(const X& scalar) {         \
     using T = real_t<X>;                              \
-    const T x = value_of(scalar), v = velbo::NAME(x); \
+    const T x = value_of(scalar), v = VALUE;          \
     const T derivative = DERIVATIVE;                  \
     return chain(scalar, derivative, v);              \
   }
 
-VELBO_FUNCTION(exp, std::exp(x), v)
-VELBO_FUNCTION(expm1, std::expm1(x), std::exp(x))
-VELBO_FUNCTION(log, std::log(x), 1 / x)
-VELBO_FUNCTION(log1p, std::log1p(x), 1 / (1 + x))
+VELBO_LANES_FUNCTION(exp, internal::number_exp(x), v)
+VELBO_FUNCTION(expm1, std::expm1(x), internal::number_exp(x))
+VELBO_LANES_FUNCTION(log, internal::number_log(x), 1 / x)
+VELBO_LANES_FUNCTION(log1p, internal::number_log1p(x), 1 / (1 + x))
 VELBO_FUNCTION(sqrt, std::sqrt(x), T(0.5) / v)
-VELBO_FUNCTION(square, (x * x), 2 * x)
+VELBO_LANES_FUNCTION(square, (x * x), 2 * x)
 VELBO_FUNCTION(abs, std::fabs(x), x > 0 ? T(1) : (x < 0 ? T(-1) : T(0)))
 VELBO_FUNCTION(sin, std::sin(x), std::cos(x))
 VELBO_FUNCTION(cos, std::cos(x), -std::sin(x))
@@ -99,8 +175,8 @@ VELBO_FUNCTION(cosh, std::cosh(x), std::sinh(x))
 // 1 - v^2 has no digits for large |x|.
 VELBO_FUNCTION(tanh, std::tanh(x), 4 * internal::sigmoid_of(2 * x) * internal::sigmoid_of(-2 * x))
 // 2 / sqrt(pi).
-VELBO_FUNCTION(erf, std::erf(x), T(1.12837916709551257390) * std::exp(-x * x))
-VELBO_FUNCTION(erfc, std::erfc(x), T(-1.12837916709551257390) * std::exp(-x * x))
+VELBO_FUNCTION(erf, std::erf(x), T(1.12837916709551257390) * internal::number_exp(-x * x))
+VELBO_FUNCTION(erfc, std::erfc(x), T(-1.12837916709551257390) * internal::number_exp(-x * x))
 
 // x > 0; NaN below.
 VELBO_FUNCTION(lgamma, internal::log_gamma_of(x), internal::digamma_of(x))
@@ -112,17 +188,21 @@ VELBO_HOST_DEVICE real_t<X> trigamma(X x) {
 }
 
 // 1 / (1 + e^-x), and its logarithm.
-VELBO_FUNCTION(sigmoid, internal::sigmoid_of(x), internal::sigmoid_of(-x) * v)
-VELBO_FUNCTION(log_sigmoid, -internal::softplus_of(-x), internal::sigmoid_of(-x))
+VELBO_LANES_FUNCTION(sigmoid, internal::sigmoid_of(x), internal::sigmoid_of(-x) * v)
+VELBO_LANES_FUNCTION(log_sigmoid, -internal::softplus_of(-x), internal::sigmoid_of(-x))
 // log(1 + e^x).
-VELBO_FUNCTION(softplus, internal::softplus_of(x), internal::sigmoid_of(x))
+VELBO_LANES_FUNCTION(softplus, internal::softplus_of(x), internal::sigmoid_of(x))
 // log(1 - e^x), x < 0.
 VELBO_FUNCTION(log1m_exp, internal::log1m_exp_of(x), -1 / std::expm1(-x))
 // log(x / (1 - x)), 0 < x < 1; where x / (1 - x) is near 1 its distance to 1 is what has the digits.
-VELBO_FUNCTION(logit, x > T(0.25) && x < T(0.75) ? std::log1p((2 * x - 1) / (1 - x)) : std::log(x / (1 - x)),
+VELBO_FUNCTION(logit,
+               x > T(0.25) && x < T(0.75) ? internal::number_log1p((2 * x - 1) / (1 - x))
+                                          : internal::number_log(x / (1 - x)),
                1 / (x * (1 - x)))
 
+#undef VELBO_LANES_FUNCTION
 #undef VELBO_FUNCTION
+#undef VELBO_NUMBER_FUNCTION
 
 // log P(Z <= x), Z standard normal; accurate in both tails.
 template <internal::PlainNumber X>
@@ -130,7 +210,7 @@ VELBO_HOST_DEVICE real_t<X> log_normal_cdf(X x) {
   return internal::log_normal_cdf_of(static_cast<real_t<X>>(x)).value;
 }
 template <Differentiable X>
-VELBO_HOST_DEVICE X log_normal_cdf(const X& x) {
+requires(!internal::HasLanes<X>) VELBO_HOST_DEVICE X log_normal_cdf(const X& x) {
   const auto at = internal::log_normal_cdf_of(value_of(x));
   return chain(x, at.derivative, at.value);
 }
@@ -166,7 +246,7 @@ VELBO_HOST_DEVICE promoted_t<A, B> pow(const A& a, const B& b) {
   const T x = internal::number_of<T>(a), y = internal::number_of<T>(b), value = std::pow(x, y);
   T by_a = 0, by_b = 0;
   if constexpr (Differentiable<A>) by_a = y == 0 ? T(0) : y * std::pow(x, y - 1);
-  if constexpr (Differentiable<B>) by_b = x == 0 && y > 0 ? T(0) : value * std::log(x);
+  if constexpr (Differentiable<B>) by_b = x == 0 && y > 0 ? T(0) : value * internal::number_log(x);
   return internal::with_partials<R>(value, a, by_a, b, by_b);
 }
 
@@ -177,8 +257,8 @@ VELBO_HOST_DEVICE promoted_t<A, B> lbeta(const A& a, const B& b) {
   using T = real_t<R>;
   const T x = internal::number_of<T>(a), y = internal::number_of<T>(b);
   T by_a = 0, by_b = 0;
-  if constexpr (Differentiable<A>) by_a = -std::log1p(y / x) - internal::digamma_step(x, y);
-  if constexpr (Differentiable<B>) by_b = -std::log1p(x / y) - internal::digamma_step(y, x);
+  if constexpr (Differentiable<A>) by_a = -internal::number_log1p(y / x) - internal::digamma_step(x, y);
+  if constexpr (Differentiable<B>) by_b = -internal::number_log1p(x / y) - internal::digamma_step(y, x);
   return internal::with_partials<R>(internal::log_beta_of(x, y), a, by_a, b, by_b);
 }
 
@@ -190,7 +270,7 @@ VELBO_HOST_DEVICE promoted_t<A, B> log_sum_exp(const A& a, const B& b) {
   const T x = internal::number_of<T>(a), y = internal::number_of<T>(b), difference = x - y;
   if (x == -internal::kInfinity<T> || y == internal::kInfinity<T>) return R(internal::operand<R>(b));
   if (y == -internal::kInfinity<T> || x == internal::kInfinity<T>) return R(internal::operand<R>(a));
-  const T value = (difference > 0 ? x : y) + std::log1p(std::exp(-std::fabs(difference)));
+  const T value = (difference > 0 ? x : y) + internal::number_log1p(internal::number_exp(-std::fabs(difference)));
   return internal::with_partials<R>(value, a, internal::sigmoid_of(difference), b, internal::sigmoid_of(-difference));
 }
 
@@ -206,12 +286,12 @@ VELBO_HOST_DEVICE promoted_t<X> log_sum_exp(const X* x, std::int64_t n) {
     if (largest != largest) return promoted_t<X>(largest);
   }
   if (!internal::is_finite(largest)) return promoted_t<X>(largest);
-  for (std::int64_t i = 0; i < n; ++i) sum += std::exp(internal::number_of<T>(x[i]) - largest);
-  promoted_t<X> out(largest + std::log(sum));
+  for (std::int64_t i = 0; i < n; ++i) sum += internal::number_exp(internal::number_of<T>(x[i]) - largest);
+  promoted_t<X> out(largest + internal::number_log(sum));
   if constexpr (Differentiable<X>) {
     for (std::int64_t i = 0; i < n; ++i) {
       const T value = value_of(x[i]);
-      if (value > -infinity) out += chain(x[i], std::exp(value - largest) / sum, T(0));
+      if (value > -infinity) out += chain(x[i], internal::number_exp(value - largest) / sum, T(0));
     }
   }
   return out;
@@ -235,10 +315,20 @@ VELBO_HOST_DEVICE promoted_t<P, A, B> log_mix(const P& p, const A& a, const B& b
   using T = real_t<R>;
   const T share = internal::number_of<T>(p), x = internal::number_of<T>(a), y = internal::number_of<T>(b);
   if (!(share >= 0 && share <= 1)) return R(internal::kNaN<T>);
-  const T first = std::log(share) + x, second = std::log1p(-share) + y;
+  const T first = internal::number_log(share) + x, second = internal::number_log1p(-share) + y;
   const T value = velbo::log_sum_exp(first, second);
-  return internal::with_partials<R>(value, p, std::exp(x - value) - std::exp(y - value), a, std::exp(first - value), b,
-                                    std::exp(second - value));
+  return internal::with_partials<R>(value, p, internal::number_exp(x - value) - internal::number_exp(y - value), a,
+                                    internal::number_exp(first - value), b, internal::number_exp(second - value));
 }
+
+// log_sum_exp of an array is of one number at a time only.
+VELBO_BY_LANE(log_normal_cdf)
+VELBO_BY_LANE(fmin)
+VELBO_BY_LANE(fmax)
+VELBO_BY_LANE(pow)
+VELBO_BY_LANE(lbeta)
+VELBO_BY_LANE(log_sum_exp)
+VELBO_BY_LANE(log_diff_exp)
+VELBO_BY_LANE(log_mix)
 
 }  // namespace velbo

@@ -25,9 +25,11 @@
 #include <string>
 #include <vector>
 
+#include "velbo/device_model.h"
 #include "velbo/dual.h"
 #include "velbo/export.h"
 #include "velbo/parameters.h"
+#include "velbo/plate.h"
 
 namespace velbo {
 
@@ -92,25 +94,44 @@ class VELBO_EXPORT Model {
   // called from several threads at once.  `name` stands in summaries.
   template <DifferentiableDensity LogDensity>
   Model(Parameters parameters, LogDensity log_density, std::string name = "model")
-      : Model(parameters, internal::differentiated(std::move(log_density), parameters.n_constrained()), std::move(name),
-              true) {}
+      : Model(std::move(parameters), std::move(log_density), std::vector<Plate>(), std::move(name)) {}
+  // The same, plus the sums over the rows of plates (velbo/plate.h): then log_density is of the parameters alone, and is not scaled
+  // in minibatches.  Throws Error(argument) for a plate that reads what is not there.
+  template <DifferentiableDensity LogDensity>
+  Model(Parameters parameters, LogDensity log_density, std::vector<Plate> plates, std::string name = "model")
+      : Model(parameters, internal::differentiated(std::move(log_density), parameters.n_constrained()),
+              std::move(plates), std::move(name), true) {}
 
   // A density with a gradient of the caller's own, which fit() checks at its start (check_gradient() anywhere).
   static Model with_gradient(Parameters parameters, BatchLogDensity log_density, std::string name = "model");
+
+  // The same model with a side on CUDA devices (velbo/cuda/model.cuh makes it; what it points to has to outlive all fits): with
+  // FitOptions::device its log joint is asked for there.  Throws Error(shape) where it is of another number of latents.
+  [[nodiscard]] Model on_device(const VelboDeviceModel& device) const;
+  [[nodiscard]] bool has_device_side() const noexcept;
 
   [[nodiscard]] const std::string& name() const noexcept;
   [[nodiscard]] const Parameters& parameters() const noexcept;
   [[nodiscard]] std::int64_t n_latents() const noexcept;  // unconstrained
   [[nodiscard]] bool is_differentiated() const noexcept;  // automatically
+  [[nodiscard]] const std::vector<Plate>& plates() const noexcept;
+  [[nodiscard]] std::int64_t n_rows() const noexcept;  // of all plates
 
   // log p(theta(z)) + log |d theta / d z| for z [n_latents]; with a gradient [n_latents] in z.  Throws Error(shape).
   [[nodiscard]] double log_joint(std::span<const double> z) const;
   double log_joint(std::span<const double> z, std::span<double> gradient) const;
 
+  [[nodiscard]] std::vector<PlateRows> plate_rows() const;
+
+  // The log density of each row of the plates, one plate after the other, at constrained draws theta [S, n_constrained]:
+  // [S, n_rows] row-major.  threads: 0 for all; the result does not depend on it.  Throws Error(shape), Error(argument) without plates.
+  [[nodiscard]] std::vector<double> row_log_densities(MatrixView<const double> theta, int threads = 0) const;
+
   [[nodiscard]] const internal::ModelState& state() const noexcept { return *state_; }
 
  private:
-  Model(Parameters parameters, BatchLogDensity log_density, std::string name, bool differentiated);
+  Model(Parameters parameters, BatchLogDensity log_density, std::vector<Plate> plates, std::string name,
+        bool differentiated);
 
   std::shared_ptr<const internal::ModelState> state_;
 };

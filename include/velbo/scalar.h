@@ -88,12 +88,12 @@ VELBO_HOST_DEVICE constexpr auto operand(const X& x) {
 }
 
 template <class T>
-VELBO_HOST_DEVICE constexpr bool is_finite(T x) {
-  return x - x == 0;
+VELBO_HOST_DEVICE constexpr auto is_finite(T x) {
+  return x - x == T(0);
 }
 template <class T>
-VELBO_HOST_DEVICE constexpr bool is_positive(T x) {
-  return x > 0 && x < kInfinity<T>;
+VELBO_HOST_DEVICE constexpr auto is_positive(T x) {
+  return x > T(0) && x < T(kInfinity<T>);
 }
 
 template <class R>

@@ -16,6 +16,7 @@
 #include "velbo/matrix_functions.h"
 #include "velbo/model.h"
 #include "velbo/parameters.h"
+#include "velbo/plate.h"
 #include "velbo/posterior.h"
 #include "velbo/prior.h"
 #include "velbo/random.h"

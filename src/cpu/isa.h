@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "backend/ops.h"
-#include "math/hd.h"
+#include "velbo/math/hd.h"
 
 namespace velbo::internal {
 

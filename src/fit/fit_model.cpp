@@ -13,6 +13,7 @@
 #include "fit/fit_loop.h"
 #include "fit/model_choices.h"
 #include "fit/summarise.h"
+#include "models/model_state.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
 #include "velbo/fit.h"
@@ -105,7 +106,7 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
       refuse(fmt::format("the gradient of \"{}\" is not that of its log density: {}", model.name(), checked.message));
   }
   const Context context(Device{}, options.threads);
-  auto density = std::make_unique<ModelDensity>(model, context);
+  auto density = std::make_unique<ModelDensity>(model, context, choices.device);
   if (std::isfinite(options.max_seconds))
     density->set_deadline(watch.start() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                               std::chrono::duration<double>(options.max_seconds)));
@@ -136,10 +137,12 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   summary.fit.family = family_text(choices.family, choices.rank);
   summary.fit.family_reason = choices.family_reason;
   summary.fit.estimator = "log density at draws";
-  summary.fit.device = "cpu";
-  summary.fit.device_reason = "models that are known by their log density run on the host";
-  summary.fit.scalar = name(Scalar::float64);
-  summary.fit.scalar_reason = "log densities are evaluated in double";
+  const bool in_float = choices.device.kind != DeviceKind::cpu && model.state().device->scalar == VELBO_SCALAR_FLOAT;
+  summary.fit.device = to_string(choices.device);
+  summary.fit.device_reason = choices.device_reason;
+  summary.fit.scalar = name(in_float ? Scalar::float32 : Scalar::float64);
+  summary.fit.scalar_reason =
+      in_float ? "the model's side on the device is in float" : "log densities are evaluated in double";
   summary.fit.full_passes = static_cast<double>(report.evaluations);
   summary.warnings = engine.findings();
   judge(summary);

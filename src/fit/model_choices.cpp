@@ -53,11 +53,13 @@ void check(const Model& model, const FitOptions& options) {
     refuse("scalar is \"float\", expected \"double\" or \"auto\": log densities are evaluated in double");
   if (options.gradient.batch_size > 0)
     refuse("a batch size was given, but a model that is known by its log density has no rows to take some of");
-  if (options.device && options.device->kind != DeviceKind::cpu)
-    throw Error(ErrorCode::device,
-                fmt::format("device is {}, expected cpu: models that are known by their log density run "
-                            "on the host",
-                            to_string(*options.device)));
+  if (options.device && options.device->kind != DeviceKind::cpu) {
+    if (!model.has_device_side())
+      throw Error(ErrorCode::device,
+                  fmt::format("device is {}, expected cpu: \"{}\" has no side for devices (Model::on_device)",
+                              to_string(*options.device), model.name()));
+    require_usable(*options.device);
+  }
   if (model.n_latents() > kMostLatents)
     refuse(fmt::format("\"{}\" has {} latents, expected at most {} for a full-rank Gaussian", model.name(),
                        model.n_latents(), kMostLatents));
@@ -73,11 +75,15 @@ ModelChoices choose(const Model& model, const FitOptions& options) {
   out.rank = chosen_rank(model, options);
   const bool full_rank = out.family == FamilyKind::full_rank;
   out.engine_reason = options.engine != EngineKind::automatic ? "asked for"
-                      : full_rank ? "the model is known by its log density"
+                      : full_rank                             ? "the model is known by its log density"
                                   : fmt::format("the {} family was asked for", name(out.family));
   out.family_reason = options.family != FamilyKind::automatic ? "asked for"
                       : full_rank ? fmt::format("{} latents, at most {}", model.n_latents(), kMostLatents)
                                   : "what the engine saa is for";
+  if (options.device) out.device = *options.device;
+  out.device_reason = options.device            ? "asked for"
+                      : model.has_device_side() ? "models with a side for devices run there when it is asked for"
+                                                : "the model has no side for devices";
   return out;
 }
 

@@ -14,6 +14,8 @@ struct ModelChoices {
   FamilyKind family = FamilyKind::full_rank;
   std::string family_reason;
   std::int64_t rank = 0;  // of low_rank
+  Device device;
+  std::string device_reason;
 };
 
 // Throws Error(argument) or Error(device) for options that make no sense together or for such a model.

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <utility>
 
-#include "math/elementary.h"
 #include "math/quadrature_nodes.h"
+#include "velbo/math/elementary.h"
 
 namespace velbo::internal {
 

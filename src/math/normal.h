@@ -8,8 +8,8 @@
 #pragma once
 #include <cstdint>
 
-#include "math/hd.h"
 #include "math/philox.h"
+#include "velbo/math/hd.h"
 
 namespace velbo::internal {
 

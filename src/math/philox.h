@@ -4,7 +4,7 @@
 #pragma once
 #include <cstdint>
 
-#include "math/hd.h"
+#include "velbo/math/hd.h"
 
 namespace velbo::internal {
 

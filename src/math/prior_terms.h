@@ -3,8 +3,8 @@
 #pragma once
 #include <math.h>  // NOLINT: the functions that both host and device have, by their plain names
 
-#include "math/elementary.h"
 #include "math/expectations.h"
+#include "velbo/math/elementary.h"
 #include "velbo/prior.h"
 
 namespace velbo::internal {

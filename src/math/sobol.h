@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
-#include "math/hd.h"
 #include "math/normal.h"
 #include "math/philox.h"
+#include "velbo/math/hd.h"
 #include "velbo/random.h"
 
 namespace velbo::internal {

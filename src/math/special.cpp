@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "math/elementary.h"
 #include "velbo/gamma_functions.h"
+#include "velbo/math/elementary.h"
 
 namespace velbo::internal {
 

@@ -8,12 +8,14 @@
 #include <limits>
 
 #include "models/model_state.h"
+#include "velbo/context.h"
 #include "velbo/error.h"
 
 namespace velbo {
 namespace internal {
 
-void ModelState::log_joint(std::int64_t n_draws, const double* z, double* value, double* gradient) const {
+void ModelState::log_joint(std::int64_t n_draws, const double* z, double* value, double* gradient,
+                           const How& how) const {
   const auto d = static_cast<std::size_t>(parameters.n_unconstrained());
   const auto n = static_cast<std::size_t>(parameters.n_constrained());
   const auto s = static_cast<std::size_t>(n_draws);
@@ -29,7 +31,9 @@ void ModelState::log_joint(std::int64_t n_draws, const double* z, double* value,
   if (gradient != nullptr) grad_theta.resize(s * n);
   for (std::size_t i = 0; i < s; ++i)
     log_jacobian[i] = parameters.constrain({z + i * d, d}, std::span(theta).subspan(i * n, n));
-  log_density(n_draws, theta.data(), value, gradient == nullptr ? nullptr : grad_theta.data());
+  double* const slopes = gradient == nullptr ? nullptr : grad_theta.data();
+  log_density(n_draws, theta.data(), value, slopes);
+  plates.add(n_draws, theta.data(), how.batch, how.workers, how.deadline, value, slopes);
   for (std::size_t i = 0; i < s; ++i) {
     value[i] += log_jacobian[i];
     if (gradient != nullptr)
@@ -49,27 +53,44 @@ void check_size(const char* what, std::size_t size, std::int64_t expected) {
 }  // namespace
 }  // namespace internal
 
-Model::Model(Parameters parameters, BatchLogDensity log_density, std::string name, bool differentiated) {
+Model::Model(Parameters parameters, BatchLogDensity log_density, std::vector<Plate> plates, std::string name,
+             bool differentiated) {
   if (!log_density) throw Error(ErrorCode::argument, fmt::format("the model \"{}\" has no log density", name));
   if (parameters.n_unconstrained() < 1)
     throw Error(ErrorCode::argument, fmt::format("the model \"{}\" has no parameters, expected at least one", name));
-  state_ = std::make_shared<const internal::ModelState>(
-      internal::ModelState{std::move(parameters), std::move(log_density), std::move(name), differentiated});
+  internal::Plates bound(std::move(plates), parameters);
+  state_ = std::make_shared<const internal::ModelState>(internal::ModelState{
+      std::move(parameters), std::move(log_density), std::move(name), differentiated, std::move(bound), {}});
 }
 
 Model Model::with_gradient(Parameters parameters, BatchLogDensity log_density, std::string name) {
-  return Model(std::move(parameters), std::move(log_density), std::move(name), false);
+  return Model(std::move(parameters), std::move(log_density), {}, std::move(name), false);
 }
+
+Model Model::on_device(const VelboDeviceModel& device) const {
+  if (device.dimension != n_latents())
+    throw Error(ErrorCode::shape, fmt::format("the device side of \"{}\" has {} latents, expected {}", name(),
+                                              device.dimension, n_latents()));
+  Model out(*this);
+  internal::ModelState state = *state_;
+  state.device = device;
+  out.state_ = std::make_shared<const internal::ModelState>(std::move(state));
+  return out;
+}
+
+bool Model::has_device_side() const noexcept { return state_->device.has_value(); }
 
 const std::string& Model::name() const noexcept { return state_->name; }
 const Parameters& Model::parameters() const noexcept { return state_->parameters; }
 std::int64_t Model::n_latents() const noexcept { return state_->parameters.n_unconstrained(); }
 bool Model::is_differentiated() const noexcept { return state_->differentiated; }
+const std::vector<Plate>& Model::plates() const noexcept { return state_->plates.plates(); }
+std::int64_t Model::n_rows() const noexcept { return state_->plates.n_rows(); }
 
 double Model::log_joint(std::span<const double> z) const {
   internal::check_size("z", z.size(), n_latents());
   double value = 0;
-  state_->log_joint(1, z.data(), &value, nullptr);
+  state_->log_joint(1, z.data(), &value, nullptr, {});
   return value;
 }
 
@@ -77,8 +98,25 @@ double Model::log_joint(std::span<const double> z, std::span<double> gradient) c
   internal::check_size("z", z.size(), n_latents());
   internal::check_size("the gradient", gradient.size(), n_latents());
   double value = 0;
-  state_->log_joint(1, z.data(), &value, gradient.data());
+  state_->log_joint(1, z.data(), &value, gradient.data(), {});
   return value;
+}
+
+std::vector<PlateRows> Model::plate_rows() const { return state_->plates.rows(); }
+
+std::vector<double> Model::row_log_densities(MatrixView<const double> theta, int threads) const {
+  if (n_rows() == 0)
+    throw Error(ErrorCode::argument,
+                fmt::format("\"{}\" has no plates, so no rows whose densities could be told apart", name()));
+  if (theta.n_columns != parameters().n_constrained())
+    throw Error(ErrorCode::shape, fmt::format("theta has {} columns, expected one a constrained parameter: {}",
+                                              theta.n_columns, parameters().n_constrained()));
+  std::vector<double> draws;
+  for (std::int64_t s = 0; s < theta.n_rows; ++s)
+    draws.insert(draws.end(), theta.data + s * theta.stride, theta.data + s * theta.stride + theta.n_columns);
+  std::vector<double> out(static_cast<std::size_t>(theta.n_rows * n_rows()));
+  state_->plates.row_values(theta.n_rows, draws.data(), Context(Device{}, threads).threads(), out.data());
+  return out;
 }
 
 GradientCheck check_gradient(const Model& model, std::span<const double> z, double tolerance) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "backend/device_model.h"
 #include "cpu/parallel.h"
 #include "models/model_state.h"
 
@@ -17,30 +18,60 @@ constexpr double kSecondsWorthThreads = 50e-6;
 // A piece is that long, so that the clock is looked at often enough and not too often.
 constexpr double kSecondsOfAPiece = 1e-3;
 constexpr std::int64_t kDrawsOfAPiece = 64;
+constexpr std::int64_t kMostWorkspace = std::int64_t{1} << 29;  // bytes, of a device
 
 }  // namespace
 
-ModelDensity::ModelDensity(Model model, Context context) : model_(std::move(model)), context_(std::move(context)) {}
+ModelDensity::ModelDensity(Model model, Context context, Device device)
+    : model_(std::move(model)), context_(std::move(context)) {
+  if (device.kind != DeviceKind::cpu) device_.emplace(device, context_.threads());
+}
+
+// As many draws at once as the model's workspace allows.
+void ModelDensity::evaluate_on_device(std::int64_t n_draws, const double* z, double* value, double* gradient) const {
+  const VelboDeviceModel& model = *model_.state().device;
+  std::int64_t most = n_draws;
+  if (model.workspace_bytes != nullptr)
+    while (most > 1 && model.workspace_bytes(model.user, most) > kMostWorkspace) most = (most + 1) / 2;
+  for (std::int64_t first = 0; first < n_draws; first += most) {
+    if (first > 0 && Clock::now() >= deadline_) throw OutOfTime{};
+    evaluate_model(*device_, model, std::min(most, n_draws - first), z + first * n_latents(), value + first,
+                   gradient == nullptr ? nullptr : gradient + first * n_latents());
+  }
+}
 
 // Each draw is evaluated by itself, so results depend neither on the pieces nor on the threads.
-void ModelDensity::evaluate(std::int64_t n_draws, const double* z, double* value, double* gradient) {
+void ModelDensity::evaluate(std::int64_t n_draws, const double* z, const RowBatch* batch, double* value,
+                            double* gradient) {
   if (n_draws == 0) return;
   const Clock::time_point begin = Clock::now();
   if (begin >= deadline_) throw OutOfTime{};
+  if (device_ && batch == nullptr) {
+    evaluate_on_device(n_draws, z, value, gradient);
+    if (gradient != nullptr) gradients_ += n_draws;
+    return;
+  }
   const bool known = seconds_per_draw_ > 0;
   const double expected = seconds_per_draw_ * static_cast<double>(n_draws);
   const int threads = known && expected < kSecondsWorthThreads ? 1 : context_.threads();
   const auto by_time = static_cast<std::int64_t>(kSecondsOfAPiece / std::max(seconds_per_draw_, 1e-9));
   const std::int64_t share = (n_draws + threads - 1) / threads;
-  const std::int64_t piece_draws = std::clamp<std::int64_t>(std::min({by_time, share, kDrawsOfAPiece}), 1, n_draws);
+  std::int64_t piece_draws = std::clamp<std::int64_t>(std::min({by_time, share, kDrawsOfAPiece}), 1, n_draws);
+  // Rows are gone through for several draws together, by all threads where there are few draws.
+  const bool has_rows = model_.n_rows() > 0;
+  if (has_rows) piece_draws = std::min((piece_draws + kPlateDraws - 1) / kPlateDraws * kPlateDraws, n_draws);
+  const bool by_rows = has_rows && n_draws < kPlateDraws * threads;
+  if (by_rows) piece_draws = n_draws;
   const std::int64_t pieces = (n_draws + piece_draws - 1) / piece_draws;
   const std::int64_t d = n_latents();
   std::atomic<bool> late{false};
-  parallel_for(pieces, Workers(threads, &context_.team()), [&](std::int64_t piece, int) {
+  const Workers workers(threads, &context_.team());
+  const ModelState::How how{batch, by_rows ? workers : Workers(1), deadline_};
+  parallel_for(pieces, workers, [&](std::int64_t piece, int) {
     if (late.load(std::memory_order_relaxed)) return;
     const std::int64_t first = piece * piece_draws;
     model_.state().log_joint(std::min(piece_draws, n_draws - first), z + first * d, value + first,
-                             gradient == nullptr ? nullptr : gradient + first * d);
+                             gradient == nullptr ? nullptr : gradient + first * d, how);
     if (Clock::now() >= deadline_ && piece + 1 < pieces) late.store(true, std::memory_order_relaxed);
   });
   if (late) throw OutOfTime{};

@@ -1,7 +1,10 @@
 // models/model_state.h - what a Model shares between its copies, and its log joint at many draws.
 #pragma once
+#include <chrono>
+#include <optional>
 #include <string>
 
+#include "models/plate.h"
 #include "velbo/model.h"
 
 namespace velbo::internal {
@@ -11,9 +14,19 @@ struct ModelState {
   BatchLogDensity log_density;
   std::string name;
   bool differentiated = false;
+  Plates plates;
+  std::optional<VelboDeviceModel> device = {};
+
+  // How rows are gone through: all of them, by the calling thread, if nothing else is asked for.  Results do not depend on workers.
+  struct How {
+    const RowBatch* batch = nullptr;
+    Workers workers = 1;
+    Plates::Clock::time_point deadline = Plates::Clock::time_point::max();
+  };
 
   // log p(theta(z_s)) + log |d theta / d z_s| [S] and, unless it is null, its gradient in z [S, D], for z [S, D], all row-major.
-  void log_joint(std::int64_t n_draws, const double* z, double* value, double* gradient) const;
+  // Throws OutOfTime.
+  void log_joint(std::int64_t n_draws, const double* z, double* value, double* gradient, const How& how) const;
 };
 
 }  // namespace velbo::internal

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "math/elementary.h"
 #include "posterior/normal_quantile.h"
+#include "velbo/math/elementary.h"
 
 namespace velbo::internal {
 namespace {

@@ -11,8 +11,8 @@
 #include <cmath>
 #include <vector>
 
-#include "math/elementary.h"
 #include "math/quadrature_nodes.h"
+#include "velbo/math/elementary.h"
 
 namespace velbo::internal {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include "math/elementary.h"
 #include "posterior/count_mixture.h"
 #include "posterior/logistic_moments.h"
 #include "posterior/normal_quantile.h"
+#include "velbo/math/elementary.h"
 
 namespace velbo::internal {
 

@@ -1,5 +1,5 @@
 // The functions of elementary.h against libm in long double.
-#include "math/elementary.h"
+#include "velbo/math/elementary.h"
 
 #include <gtest/gtest.h>
 
@@ -53,6 +53,37 @@ TYPED_TEST(Elementary, ExpAnyCoversTheWholeRange) {
   EXPECT_TRUE(std::isnan(exp_any(std::numeric_limits<T>::quiet_NaN())));
   const T denormal = sizeof(T) == 4 ? T(-95) : T(-730);
   EXPECT_NEAR(static_cast<double>(std::log(exp_any(denormal)) / denormal), 1.0, 1e-4);
+}
+
+// Over all binades, subnormal ones too, and densely around 1, where the logarithm itself is small.
+TYPED_TEST(Elementary, LogarithmIsAccurateEverywhere) {
+  using T = TypeParam;
+  using Limits = std::numeric_limits<T>;
+  long double worst = 0, worst_log1p = 0;
+  for (int e = Limits::min_exponent - Limits::digits + 1; e < Limits::max_exponent; ++e)
+    for (const double m : {1.0, 1.1, 1.37, 1.41421, 1.42, 1.7, 1.99}) {
+      const T x = std::ldexp(static_cast<T>(m), e);
+      worst = std::max(worst, relative_error(log_any(x), std::log(static_cast<long double>(x))));
+      for (const T y : {x, -x})
+        if (y > T(-1))
+          worst_log1p = std::max(worst_log1p, relative_error(log1p_any(y), std::log1p(static_cast<long double>(y))));
+    }
+  for (int i = -4000; i <= 4000; ++i) {
+    const T x = T(1) + static_cast<T>(i) / T(10007);
+    if (i != 0) worst = std::max(worst, relative_error(log_any(x), std::log(static_cast<long double>(x))));
+    worst_log1p =
+        std::max(worst_log1p, relative_error(log1p_any(x - T(1)), std::log1p(static_cast<long double>(x - T(1)))));
+  }
+  EXPECT_LT(worst, 3 * this->ulp);
+  EXPECT_LT(worst_log1p, 4 * this->ulp);
+  EXPECT_EQ(log_any(T(1)), T(0));
+  EXPECT_EQ(log_any(T(0)), -Limits::infinity());
+  EXPECT_EQ(log_any(Limits::infinity()), Limits::infinity());
+  EXPECT_TRUE(std::isnan(log_any(T(-1))));
+  EXPECT_TRUE(std::isnan(log_any(Limits::quiet_NaN())));
+  EXPECT_EQ(log1p_any(T(-1)), -Limits::infinity());
+  EXPECT_EQ(log1p_any(Limits::infinity()), Limits::infinity());
+  EXPECT_TRUE(std::isnan(log1p_any(T(-2))));
 }
 
 TYPED_TEST(Elementary, LogisticKeepsRelativeAccuracyInBothTails) {

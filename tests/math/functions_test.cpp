@@ -91,7 +91,7 @@ TEST(Functions, IntegersCountAsDouble) {
   static_assert(std::is_same_v<decltype(velbo::exp(1)), double>);
   static_assert(std::is_same_v<decltype(velbo::exp(1.0F)), float>);
   static_assert(std::is_same_v<decltype(velbo::pow(2.0F, 3)), float>);
-  EXPECT_EQ(velbo::exp(1), std::exp(1.0));
+  EXPECT_DOUBLE_EQ(velbo::exp(1), std::exp(1.0));
   EXPECT_EQ(velbo::pow(2, -1), 0.5);
   EXPECT_EQ(velbo::abs(-3), 3.0);
 }

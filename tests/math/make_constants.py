@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/math/quadrature_nodes.h and src/math/elementary_coefficients.h.
+"""Writes src/math/quadrature_nodes.h and include/velbo/math/elementary_coefficients.h.
 
     python3 tests/math/make_constants.py            (needs mpmath, numpy, scipy; run from the project's root)
 
@@ -179,7 +179,7 @@ def main():
         text += f"inline constexpr double mills_shift_{name} = {number(k)};\n"
         text += table(f"mills_{name}", mills_coefficients(degree, k),
                       "(a + shift) Phi(-a) exp(a^2 / 2) in t = (a - shift) / (a + shift), for a >= 0")
-    open("src/math/elementary_coefficients.h", "w").write(text + foot)
+    open("include/velbo/math/elementary_coefficients.h", "w").write(text + foot)
 
 
 if __name__ == "__main__":

@@ -12,19 +12,20 @@
 namespace velbo {
 
 // exp(-z^2 / 2) / (sqrt(2 pi) sigma)
-template <internal::AnyScalar X, internal::AnyScalar Mu, internal::AnyScalar Sigma>
+template <internal::AnyLanes X, internal::AnyLanes Mu, internal::AnyLanes Sigma>
 VELBO_HOST_DEVICE promoted_t<X, Mu, Sigma> normal_lpdf(const X& x, const Mu& mu, const Sigma& sigma) {
   using R = promoted_t<X, Mu, Sigma>;
   using T = real_t<R>;
   const T center = internal::number_of<T>(mu), scale = internal::number_of<T>(sigma);
-  if (!internal::is_positive(scale) || !internal::is_finite(center)) return R(internal::kNaN<T>);
-  const T inverse = 1 / scale, z = (internal::number_of<T>(x) - center) * inverse, slope = z * inverse;
-  const T value = T(-0.5) * z * z - std::log(scale) - internal::kHalfLogTwoPi<T>;
+  const T inverse = T(1) / scale, z = (internal::number_of<T>(x) - center) * inverse, slope = z * inverse;
+  const T log_density = T(-0.5) * z * z - internal::number_log(scale) - internal::kHalfLogTwoPi<T>;
+  const T value =
+      internal::choose(internal::is_positive(scale) && internal::is_finite(center), log_density, T(internal::kNaN<T>));
   return internal::with_partials<R>(value, x, -slope, mu, slope, sigma, slope * z - inverse);
 }
 
 // exp(-x^2 / 2) / sqrt(2 pi)
-template <internal::AnyScalar X>
+template <internal::AnyLanes X>
 VELBO_HOST_DEVICE promoted_t<X> std_normal_lpdf(const X& x) {
   using R = promoted_t<X>;
   using T = real_t<R>;
@@ -43,7 +44,7 @@ VELBO_HOST_DEVICE promoted_t<X, Nu, Mu, Sigma> student_t_lpdf(const X& x, const 
     return R(internal::kNaN<T>);
   const T half = T(0.5) * df, inverse = 1 / (std::sqrt(df) * scale);
   const T w = (internal::number_of<T>(x) - center) * inverse, log_term = internal::log1p_square(w);
-  const T value = internal::log_gamma_step(half, T(0.5)) - internal::kHalfLogTwoPi<T> - std::log(scale) -
+  const T value = internal::log_gamma_step(half, T(0.5)) - internal::kHalfLogTwoPi<T> - internal::number_log(scale) -
                   T(0.5) * (df + 1) * log_term;
   const T shrink = internal::over_1p_square(w), slope = (df + 1) * shrink * inverse, share = w * shrink;
   T by_nu = 0;
@@ -64,8 +65,8 @@ VELBO_HOST_DEVICE promoted_t<X, Mu, Sigma> cauchy_lpdf(const X& x, const Mu& mu,
   if (!internal::is_positive(scale) || !internal::is_finite(center)) return R(internal::kNaN<T>);
   const T z = (internal::number_of<T>(x) - center) / scale, shrink = 2 * internal::over_1p_square(z);
   const T slope = shrink / scale, log_pi = T(1.14472988584940017414);
-  return internal::with_partials<R>(-log_pi - std::log(scale) - internal::log1p_square(z), x, -slope, mu, slope, sigma,
-                                    (shrink * z - 1) / scale);
+  return internal::with_partials<R>(-log_pi - internal::number_log(scale) - internal::log1p_square(z), x, -slope, mu,
+                                    slope, sigma, (shrink * z - 1) / scale);
 }
 
 // exp(-|z|) / (2 sigma); Stan's double_exponential.
@@ -77,8 +78,8 @@ VELBO_HOST_DEVICE promoted_t<X, Mu, Sigma> laplace_lpdf(const X& x, const Mu& mu
   if (!internal::is_positive(scale) || !internal::is_finite(center)) return R(internal::kNaN<T>);
   const T z = (internal::number_of<T>(x) - center) / scale, size = std::fabs(z);
   const T slope = (z > 0 ? T(1) : (z < 0 ? T(-1) : T(0))) / scale;
-  return internal::with_partials<R>(-internal::kLogTwo<T> - std::log(scale) - size, x, -slope, mu, slope, sigma,
-                                    (size - 1) / scale);
+  return internal::with_partials<R>(-internal::kLogTwo<T> - internal::number_log(scale) - size, x, -slope, mu, slope,
+                                    sigma, (size - 1) / scale);
 }
 
 // exp(-z) / (sigma (1 + exp(-z))^2)
@@ -89,7 +90,7 @@ VELBO_HOST_DEVICE promoted_t<X, Mu, Sigma> logistic_lpdf(const X& x, const Mu& m
   const T center = internal::number_of<T>(mu), scale = internal::number_of<T>(sigma);
   if (!internal::is_positive(scale) || !internal::is_finite(center)) return R(internal::kNaN<T>);
   const T z = (internal::number_of<T>(x) - center) / scale, size = std::fabs(z);
-  const T value = -size - std::log(scale) - 2 * std::log1p(std::exp(-size));
+  const T value = -size - internal::number_log(scale) - 2 * internal::number_log1p(internal::number_exp(-size));
   const T fall = std::tanh(T(0.5) * z);
   return internal::with_partials<R>(value, x, -fall / scale, mu, fall / scale, sigma, (z * fall - 1) / scale);
 }
@@ -132,7 +133,7 @@ VELBO_HOST_DEVICE promoted_t<X, Lower, Upper> uniform_lpdf(const X& x, const Low
   if (!internal::is_positive(high - low) || at != at) return R(internal::kNaN<T>);
   if (at < low || at > high) return R(-internal::kInfinity<T>);
   const T density = 1 / (high - low);
-  return internal::with_partials<R>(-std::log(high - low), x, T(0), lower, density, upper, -density);
+  return internal::with_partials<R>(-internal::number_log(high - low), x, T(0), lower, density, upper, -density);
 }
 
 // x^(a - 1) (1 - x)^(b - 1) / B(a, b) on [0, 1]
@@ -145,19 +146,30 @@ VELBO_HOST_DEVICE promoted_t<X, A, B> beta_lpdf(const X& x, const A& a, const B&
   if (at < 0 || at > 1) return R(-internal::kInfinity<T>);
   const T rest = 1 - at, successes = p - 1, failures = q - 1, n = successes + failures;
   const T excess = at < T(0.5) ? n * at - successes : failures - n * rest;
-  const T log_rest = std::log1p(-at);
+  const T log_rest = internal::number_log1p(-at);
   T value;
   if (internal::is_near(successes, failures, excess)) {
-    value = std::log1p(n) + internal::log_binomial_near(successes, failures, excess);
+    value = internal::number_log1p(n) + internal::log_binomial_near(successes, failures, excess);
   } else {
     value =
         internal::times_log(successes, at) + (failures == 0 ? T(0) : failures * log_rest) - internal::log_beta_of(p, q);
   }
   const T by_x = (successes == 0 ? T(0) : successes / at) - (failures == 0 ? T(0) : failures / rest);
   T by_a = 0, by_b = 0;
-  if constexpr (Differentiable<A>) by_a = std::log(at) + std::log1p(q / p) + internal::digamma_step(p, q);
-  if constexpr (Differentiable<B>) by_b = log_rest + std::log1p(p / q) + internal::digamma_step(q, p);
+  if constexpr (Differentiable<A>)
+    by_a = internal::number_log(at) + internal::number_log1p(q / p) + internal::digamma_step(p, q);
+  if constexpr (Differentiable<B>) by_b = log_rest + internal::number_log1p(p / q) + internal::digamma_step(q, p);
   return internal::with_partials<R>(value, x, by_x, a, by_a, b, by_b);
 }
+
+VELBO_BY_LANE(student_t_lpdf)
+VELBO_BY_LANE(cauchy_lpdf)
+VELBO_BY_LANE(laplace_lpdf)
+VELBO_BY_LANE(logistic_lpdf)
+VELBO_BY_LANE(half_normal_lpdf)
+VELBO_BY_LANE(half_cauchy_lpdf)
+VELBO_BY_LANE(half_student_t_lpdf)
+VELBO_BY_LANE(uniform_lpdf)
+VELBO_BY_LANE(beta_lpdf)
 
 }  // namespace velbo

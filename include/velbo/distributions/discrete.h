@@ -22,14 +22,16 @@ VELBO_HOST_DEVICE bool is_count(T y) {
 }  // namespace internal
 
 // sigmoid(eta) for y = 1, sigmoid(-eta) for y = 0
-template <internal::PlainNumber Y, internal::AnyScalar Eta>
+template <internal::PlainNumber Y, internal::AnyLanes Eta>
 VELBO_HOST_DEVICE promoted_t<Eta> bernoulli_logit_lpmf(Y y, const Eta& eta) {
   using R = promoted_t<Eta>;
   using T = real_t<R>;
-  const T k = static_cast<T>(y), at = internal::number_of<T>(eta), sign = k == 1 ? T(1) : T(-1);
-  if (at != at || k != k) return R(internal::kNaN<T>);
-  if (k != 0 && k != 1) return R(-internal::kInfinity<T>);
-  return internal::with_partials<R>(-internal::softplus_of(-sign * at), eta, sign * internal::sigmoid_of(-sign * at));
+  // y is the same for all draws: branches on it cost nothing.  A NaN goes through.
+  const T at = internal::number_of<T>(eta);
+  if (y != y) return R(internal::kNaN<T>);
+  if (y != 0 && y != 1) return R(internal::choose(at == at, T(-internal::kInfinity<T>), at));
+  const internal::Softplus<T> surprise = internal::softplus_at(y == 1 ? -at : at);
+  return internal::with_partials<R>(-surprise.value, eta, y == 1 ? surprise.derivative : -surprise.derivative);
 }
 
 // C(trials, y) sigmoid(eta)^y sigmoid(-eta)^(trials - y)
@@ -56,7 +58,7 @@ template <internal::PlainNumber Y, internal::AnyScalar Eta>
 VELBO_HOST_DEVICE promoted_t<Eta> poisson_log_lpmf(Y y, const Eta& eta) {
   using R = promoted_t<Eta>;
   using T = real_t<R>;
-  const T k = static_cast<T>(y), at = internal::number_of<T>(eta), mean = std::exp(at);
+  const T k = static_cast<T>(y), at = internal::number_of<T>(eta), mean = internal::number_exp(at);
   if (!internal::is_finite(at) || k != k) return R(internal::kNaN<T>);
   if (!internal::is_count(k)) return R(-internal::kInfinity<T>);
   return internal::with_partials<R>(internal::log_poisson_of(k + 1, mean, at), eta, k - mean);
@@ -70,25 +72,26 @@ VELBO_HOST_DEVICE promoted_t<Eta, Phi> neg_binomial_2_log_lpmf(Y y, const Eta& e
   const T k = static_cast<T>(y), at = internal::number_of<T>(eta), precision = internal::number_of<T>(phi);
   if (!internal::is_finite(at) || !internal::is_positive(precision) || k != k) return R(internal::kNaN<T>);
   if (!internal::is_count(k)) return R(-internal::kInfinity<T>);
-  const T mean = std::exp(at), ratio = mean / precision;
+  const T mean = internal::number_exp(at), ratio = mean / precision;
   const bool moderate = ratio < T(1e30);
-  const T log_ratio = moderate ? std::log1p(ratio) : at - std::log(precision);  // log(1 + ratio)
+  const T log_ratio =
+      moderate ? internal::number_log1p(ratio) : at - internal::number_log(precision);  // log(1 + ratio)
   // (y - mu) / (phi + mu), and as phi times that the derivative by eta.
   const T distance = moderate ? (k - mean) / precision / (1 + ratio) : T(-1);
   const T residual = precision * distance;
   T value;
   if (internal::is_near(precision, k, residual)) {
-    value = internal::log_binomial_near(precision, k, residual) - std::log1p(k / precision);
+    value = internal::log_binomial_near(precision, k, residual) - internal::number_log1p(k / precision);
   } else {
     // Of mu / (1 + mu / phi) the logarithm: no difference of large ones.
-    const T log_mean = ratio > 1 ? std::log(precision) - std::log1p(1 / ratio) : at - log_ratio;
+    const T log_mean = ratio > 1 ? internal::number_log(precision) - internal::number_log1p(1 / ratio) : at - log_ratio;
     value =
         internal::log_gamma_step(precision, k) - internal::log_gamma_of(k + 1) + k * log_mean - precision * log_ratio;
   }
   T by_phi = 0;
   if constexpr (Differentiable<Phi>) {
     const T rest = distance > T(-0.5) ? internal::log1p_minus(distance)  // log((phi + y) / (phi + mu)) - distance
-                                      : std::log1p(k / precision) - log_ratio - distance;
+                                      : internal::number_log1p(k / precision) - log_ratio - distance;
     by_phi = internal::digamma_step(precision, k) + rest;
   }
   return internal::with_partials<R>(value, eta, residual, phi, by_phi);
@@ -108,14 +111,14 @@ VELBO_HOST_DEVICE promoted_t<Eta> categorical_logit_lpmf(std::int64_t y, const E
   }
   if (largest == -infinity) return R(internal::kNaN<T>);
   if (y < 0 || y >= n_categories || internal::number_of<T>(eta[y]) == -infinity) return R(-infinity);
-  for (std::int64_t k = 0; k < n_categories; ++k) sum += std::exp(internal::number_of<T>(eta[k]) - largest);
-  const T value = internal::number_of<T>(eta[y]) - largest - std::log(sum);
+  for (std::int64_t k = 0; k < n_categories; ++k) sum += internal::number_exp(internal::number_of<T>(eta[k]) - largest);
+  const T value = internal::number_of<T>(eta[y]) - largest - internal::number_log(sum);
   R out(value);
   if constexpr (Differentiable<Eta>) {
     for (std::int64_t k = 0; k < n_categories; ++k) {
       const T at = value_of(eta[k]);
       // 1 - p from its logarithm: it has digits where p is near 1.
-      const T partial = k == y ? -std::expm1(value) : -std::exp(at - largest) / sum;
+      const T partial = k == y ? -std::expm1(value) : -internal::number_exp(at - largest) / sum;
       if (at > -infinity) out += chain(eta[k], partial, T(0));
     }
   }
@@ -152,5 +155,9 @@ VELBO_HOST_DEVICE promoted_t<Eta, Cut> ordered_logistic_lpmf(std::int64_t y, con
   if (!last) internal::add_partials(out, cutpoints[y], by_below + by_width);
   return out;
 }
+
+VELBO_BY_LANE(binomial_logit_lpmf)
+VELBO_BY_LANE(poisson_log_lpmf)
+VELBO_BY_LANE(neg_binomial_2_log_lpmf)
 
 }  // namespace velbo

@@ -12,13 +12,13 @@ namespace velbo::internal {
 // n log x with 0 log 0 = 0.
 template <class T>
 VELBO_HOST_DEVICE T times_log(T n, T x) {
-  return n == 0 ? T(0) : n * std::log(x);
+  return n == 0 ? T(0) : n * number_log(x);
 }
 
 // log(1 + w^2) and w / (1 + w^2), where w^2 may overflow.
 template <class T>
 VELBO_HOST_DEVICE T log1p_square(T w) {
-  return std::fabs(w) < T(1e8) ? std::log1p(w * w) : 2 * std::log(std::fabs(w));
+  return std::fabs(w) < T(1e8) ? number_log1p(w * w) : 2 * number_log(std::fabs(w));
 }
 template <class T>
 VELBO_HOST_DEVICE T over_1p_square(T w) {
@@ -30,7 +30,7 @@ template <class T>
 VELBO_HOST_DEVICE T log_poisson_of(T a, T m, T log_m) {
   const T k = a - 1;
   if (k >= kStirlingFrom<T> && std::fabs(m - k) < T(0.25) * k)
-    return k * log1p_minus((m - k) / k) - stirling_series(k) - T(0.5) * std::log(k) - kHalfLogTwoPi<T>;
+    return k * log1p_minus((m - k) / k) - stirling_series(k) - T(0.5) * number_log(k) - kHalfLogTwoPi<T>;
   return (k == 0 ? T(0) : k * log_m) - m - log_gamma_of(a);
 }
 
@@ -46,7 +46,7 @@ template <class T>
 VELBO_HOST_DEVICE T log_binomial_near(T a, T b, T excess) {
   const T n = a + b;
   return a * log1p_minus(excess / a) + b * log1p_minus(-excess / b) + stirling_series(n) - stirling_series(a) -
-         stirling_series(b) - T(0.5) * (std::log(a) + std::log(b / n)) - kHalfLogTwoPi<T>;
+         stirling_series(b) - T(0.5) * (number_log(a) + number_log(b / n)) - kHalfLogTwoPi<T>;
 }
 
 }  // namespace velbo::internal

@@ -39,14 +39,15 @@ VELBO_HOST_DEVICE promoted_t<Theta, Alpha> dirichlet_lpdf(const Theta* theta, co
   T value = internal::log_gamma_of(sum_alpha), by_sum = 0;
   for (std::int64_t k = 0; k < size; ++k) {
     const T at = internal::number_of<T>(theta[k]), a = internal::number_of<T>(alpha[k]);
-    value += (a == 1 ? T(0) : (a - 1) * std::log(at)) - internal::log_gamma_of(a);
+    value += (a == 1 ? T(0) : (a - 1) * internal::number_log(at)) - internal::log_gamma_of(a);
   }
   R out(value);
   if constexpr (Differentiable<Alpha>) by_sum = internal::digamma_of(sum_alpha);
   for (std::int64_t k = 0; k < size; ++k) {
     const T at = internal::number_of<T>(theta[k]), a = internal::number_of<T>(alpha[k]);
     if constexpr (Differentiable<Theta>) out += chain(theta[k], a == 1 ? T(0) : (a - 1) / at, T(0));
-    if constexpr (Differentiable<Alpha>) out += chain(alpha[k], by_sum + std::log(at) - internal::digamma_of(a), T(0));
+    if constexpr (Differentiable<Alpha>)
+      out += chain(alpha[k], by_sum + internal::number_log(at) - internal::digamma_of(a), T(0));
   }
   return out;
 }
@@ -66,7 +67,7 @@ VELBO_HOST_DEVICE promoted_t<Y, Mu, L> multi_normal_cholesky_lpdf(const Y* y, co
     T rest = internal::number_of<T>(y[i]) - center;
     for (std::int64_t j = 0; j < i; ++j) rest -= internal::number_of<T>(row[j]) * z[j];
     z[i] = rest / diagonal;
-    value -= T(0.5) * z[i] * z[i] + std::log(diagonal);
+    value -= T(0.5) * z[i] * z[i] + internal::number_log(diagonal);
   }
   R out(value);
   if constexpr (Differentiable<R>) {
@@ -119,7 +120,7 @@ VELBO_HOST_DEVICE promoted_t<L, Eta> lkj_corr_cholesky_lpdf(const L* lower, std:
   T value = 0, by_eta = 0, digamma_last = 0;
   if constexpr (Differentiable<Eta>) digamma_last = internal::digamma_of(shape + half_last);
   for (std::int64_t m = 1; m < n; ++m) {
-    const T diagonal = internal::number_of<T>(lower[m * n + m]), log_diagonal = std::log(diagonal);
+    const T diagonal = internal::number_of<T>(lower[m * n + m]), log_diagonal = internal::number_log(diagonal);
     const T power = static_cast<T>(n - 1 - m) + 2 * (shape - 1);
     const T argument = shape + half_last - T(0.5) * static_cast<T>(m);
     value += (power == 0 ? T(0) : power * log_diagonal) - T(0.5) * static_cast<T>(m) * log_pi + log_gamma_last -

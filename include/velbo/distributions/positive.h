@@ -17,8 +17,8 @@ VELBO_HOST_DEVICE promoted_t<X, Mu, Sigma> lognormal_lpdf(const X& x, const Mu& 
   const T at = internal::number_of<T>(x), center = internal::number_of<T>(mu), scale = internal::number_of<T>(sigma);
   if (!internal::is_positive(scale) || !internal::is_finite(center) || at != at) return R(internal::kNaN<T>);
   if (!internal::is_positive(at)) return R(-internal::kInfinity<T>);
-  const T log_x = std::log(at), inverse = 1 / scale, z = (log_x - center) * inverse, slope = z * inverse;
-  const T value = T(-0.5) * z * z - std::log(scale) - log_x - internal::kHalfLogTwoPi<T>;
+  const T log_x = internal::number_log(at), inverse = 1 / scale, z = (log_x - center) * inverse, slope = z * inverse;
+  const T value = T(-0.5) * z * z - internal::number_log(scale) - log_x - internal::kHalfLogTwoPi<T>;
   return internal::with_partials<R>(value, x, -(1 + slope) / at, mu, slope, sigma, slope * z - inverse);
 }
 
@@ -30,7 +30,7 @@ VELBO_HOST_DEVICE promoted_t<X, Rate> exponential_lpdf(const X& x, const Rate& r
   const T at = internal::number_of<T>(x), r = internal::number_of<T>(rate);
   if (!internal::is_positive(r) || at != at) return R(internal::kNaN<T>);
   if (at < 0) return R(-internal::kInfinity<T>);
-  return internal::with_partials<R>(std::log(r) - r * at, x, -r, rate, 1 / r - at);
+  return internal::with_partials<R>(internal::number_log(r) - r * at, x, -r, rate, 1 / r - at);
 }
 
 // rate^shape x^(shape - 1) exp(-rate x) / Gamma(shape)
@@ -41,7 +41,7 @@ VELBO_HOST_DEVICE promoted_t<X, Shape, Rate> gamma_lpdf(const X& x, const Shape&
   const T at = internal::number_of<T>(x), a = internal::number_of<T>(shape), r = internal::number_of<T>(rate);
   if (!internal::is_positive(a) || !internal::is_positive(r) || at != at) return R(internal::kNaN<T>);
   if (at < 0 || at == internal::kInfinity<T>) return R(-internal::kInfinity<T>);
-  const T log_rate = std::log(r), m = r * at, log_m = log_rate + std::log(at);
+  const T log_rate = internal::number_log(r), m = r * at, log_m = log_rate + internal::number_log(at);
   const T by_x = (a == 1 ? T(0) : (a - 1) / at) - r;
   T by_shape = 0;
   if constexpr (Differentiable<Shape>) by_shape = log_m - internal::digamma_of(a);
@@ -57,7 +57,7 @@ VELBO_HOST_DEVICE promoted_t<X, Shape, Scale> inverse_gamma_lpdf(const X& x, con
   const T at = internal::number_of<T>(x), a = internal::number_of<T>(shape), s = internal::number_of<T>(scale);
   if (!internal::is_positive(a) || !internal::is_positive(s) || at != at) return R(internal::kNaN<T>);
   if (!internal::is_positive(at)) return R(-internal::kInfinity<T>);
-  const T log_scale = std::log(s), log_x = std::log(at), m = s / at, log_m = log_scale - log_x;
+  const T log_scale = internal::number_log(s), log_x = internal::number_log(at), m = s / at, log_m = log_scale - log_x;
   T by_shape = 0;
   if constexpr (Differentiable<Shape>) by_shape = log_m - internal::digamma_of(a);
   return internal::with_partials<R>(log_scale - 2 * log_x + internal::log_poisson_of(a, m, log_m), x, (m - a - 1) / at,
@@ -72,10 +72,16 @@ VELBO_HOST_DEVICE promoted_t<X, Shape, Scale> weibull_lpdf(const X& x, const Sha
   const T at = internal::number_of<T>(x), a = internal::number_of<T>(shape), s = internal::number_of<T>(scale);
   if (!internal::is_positive(a) || !internal::is_positive(s) || at != at) return R(internal::kNaN<T>);
   if (at < 0 || at == internal::kInfinity<T>) return R(-internal::kInfinity<T>);
-  const T log_ratio = std::log(at / s), power = std::pow(at / s, a);
-  const T value = std::log(a) - std::log(s) + (a == 1 ? T(0) : (a - 1) * log_ratio) - power;
+  const T log_ratio = internal::number_log(at / s), power = std::pow(at / s, a);
+  const T value = internal::number_log(a) - internal::number_log(s) + (a == 1 ? T(0) : (a - 1) * log_ratio) - power;
   const T by_x = a == 1 ? -1 / s : (a - 1 - a * power) / at;
   return internal::with_partials<R>(value, x, by_x, shape, 1 / a + log_ratio * (1 - power), scale, a * (power - 1) / s);
 }
+
+VELBO_BY_LANE(lognormal_lpdf)
+VELBO_BY_LANE(exponential_lpdf)
+VELBO_BY_LANE(gamma_lpdf)
+VELBO_BY_LANE(inverse_gamma_lpdf)
+VELBO_BY_LANE(weibull_lpdf)
 
 }  // namespace velbo

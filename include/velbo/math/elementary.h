@@ -1,4 +1,4 @@
-// elementary.h - exp, softplus, sigmoid and the normal distribution for loops over rows, on the host and on devices.
+// velbo/math/elementary.h - exp, log, softplus, sigmoid and the normal distribution for loops over rows, on the host and on devices.
 //
 // Branch-free and without calls into libm, so that a compiler vectorises a loop around them; GCC wants -O3
 // -fno-math-errno -fno-trapping-math for that (neither changes a result).
@@ -6,10 +6,11 @@
 // the rounding trick in round_to_integer.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
-#include "math/elementary_coefficients.h"
-#include "math/hd.h"
+#include "velbo/math/elementary_coefficients.h"
+#include "velbo/math/hd.h"
 
 namespace velbo::internal {
 
@@ -25,8 +26,10 @@ VELBO_HD constexpr T mul_add(T a, T b, T c) {
 #if defined(__FMA__) || defined(__CUDA_ARCH__) || defined(__aarch64__)
   if constexpr (is_float<T>) {
     return __builtin_fmaf(a, b, c);
-  } else {
+  } else if constexpr (std::is_same_v<T, double>) {
     return __builtin_fma(a, b, c);
+  } else {
+    return a * b + c;
   }
 #else
   return a * b + c;
@@ -34,16 +37,26 @@ VELBO_HD constexpr T mul_add(T a, T b, T c) {
 }
 
 // Polynomials with coefficients lowest power first.  The pack makes every coefficient a literal: device code cannot
-// read a host array, and the loop needs no unrolling.
-#define VELBO_POLYNOMIAL(NAME)                                                     \
-  template <class T, int I = 0>                                                    \
-  VELBO_HD constexpr T NAME(T x) {                                                 \
-    constexpr T coefficient = static_cast<T>(constants::NAME[I]);                  \
-    if constexpr (I + 1 == sizeof(constants::NAME) / sizeof(constants::NAME[0])) { \
-      return coefficient;                                                          \
-    } else {                                                                       \
-      return mul_add(x, NAME<T, I + 1>(x), coefficient);                           \
-    }                                                                              \
+// read a host array, and the loop needs no unrolling.  Of several numbers at once (velbo/lanes.h) even and odd powers go side by side:
+// there the chain of a single sum is what takes the time.
+#define VELBO_POLYNOMIAL(NAME)                                                         \
+  template <class T, int I, int kStep>                                                 \
+  VELBO_HD constexpr T NAME##_from(T x) {                                              \
+    constexpr T coefficient = static_cast<T>(constants::NAME[I]);                      \
+    if constexpr (I + kStep >= sizeof(constants::NAME) / sizeof(constants::NAME[0])) { \
+      return coefficient;                                                              \
+    } else {                                                                           \
+      return mul_add(x, NAME##_from<T, I + kStep, kStep>(x), coefficient);             \
+    }                                                                                  \
+  }                                                                                    \
+  template <class T>                                                                   \
+  VELBO_HD constexpr T NAME(T x) {                                                     \
+    if constexpr (std::is_floating_point_v<T>) {                                       \
+      return NAME##_from<T, 0, 1>(x);                                                  \
+    } else {                                                                           \
+      const T square = x * x;                                                          \
+      return mul_add(x, NAME##_from<T, 1, 2>(square), NAME##_from<T, 0, 2>(square));   \
+    }                                                                                  \
   }
 VELBO_POLYNOMIAL(exp_float)
 VELBO_POLYNOMIAL(exp_double)
@@ -53,6 +66,8 @@ VELBO_POLYNOMIAL(mills_float)
 VELBO_POLYNOMIAL(mills_double)
 #undef VELBO_POLYNOMIAL
 
+VELBO_HD float of_bits(std::uint32_t x) { return __builtin_bit_cast(float, x); }
+VELBO_HD double of_bits(std::uint64_t x) { return __builtin_bit_cast(double, x); }
 VELBO_HD std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
 VELBO_HD std::uint64_t bits_of(double x) { return __builtin_bit_cast(std::uint64_t, x); }
 
@@ -74,14 +89,22 @@ VELBO_HD T exp_reduced(T x, T n) {
 }
 
 // 2^n from the bits of n + round_shift, for n within the range of normal numbers.
-VELBO_HD float power_of_two(float shifted) {
-  return __builtin_bit_cast(float, static_cast<std::uint32_t>((bits_of(shifted) + 127U) << 23U));
-}
-VELBO_HD double power_of_two(double shifted) {
-  return __builtin_bit_cast(double, static_cast<std::uint64_t>((bits_of(shifted) + 1023U) << 52U));
+template <class T>
+VELBO_HD T power_of_two(T shifted) {
+  if constexpr (is_float<T>) {
+    return of_bits((bits_of(shifted) + 127U) << 23U);
+  } else {
+    return of_bits((bits_of(shifted) + std::uint64_t{1023}) << std::uint64_t{52});
+  }
 }
 
 }  // namespace elementary
+
+// condition ? a : b, with both worked out: also of several numbers at once (velbo/lanes.h).
+template <class T>
+VELBO_HD T choose(bool condition, T a, T b) {
+  return condition ? a : b;
+}
 
 template <class T>
 VELBO_HD T max_of(T a, T b) {
@@ -107,7 +130,7 @@ VELBO_HD T exp_nonpositive(T x) {
   constexpr T lowest = elementary::is_float<T> ? T(-87) : T(-708);
   constexpr T log2_e = T(1.4426950408889634);
   constexpr T shift = elementary::round_shift<T>;
-  const T clamped = x < lowest ? lowest : x;
+  const T clamped = choose(x < lowest, lowest, x);
   const T shifted = elementary::mul_add(clamped, log2_e, shift);
   return elementary::exp_reduced(clamped, shifted - shift) * elementary::power_of_two(shifted);
 }
@@ -119,13 +142,57 @@ VELBO_HD T exp_any(T x) {
   constexpr T highest = elementary::is_float<T> ? T(89) : T(710);
   constexpr T log2_e = T(1.4426950408889634);
   constexpr T shift = elementary::round_shift<T>;
-  const T above = x < lowest ? lowest : x;
-  const T clamped = above > highest ? highest : above;
+  const T above = choose(x < lowest, lowest, x);
+  const T clamped = choose(above > highest, highest, above);
   const T n = (clamped * log2_e + shift) - shift;
   // Two factors: 2^n itself may be out of range although e^x is not.
   const T half = (n * T(0.5) + shift) - shift;
   return elementary::exp_reduced(clamped, n) * elementary::power_of_two(half + shift) *
          elementary::power_of_two((n - half) + shift);
+}
+
+// log x: -infinity of 0, NaN below, infinity of infinity; subnormal numbers too.  With x = 2^n m and sqrt(1/2) <= m < sqrt(2),
+// log m = 2 atanh((m - 1) / (m + 1)).
+template <class T>
+VELBO_HD T log_any(T x) {
+  using elementary::bits_of;
+  using elementary::of_bits;
+  constexpr bool single = elementary::is_float<T>;
+  using Bits = std::conditional_t<single, std::uint32_t, std::uint64_t>;
+  constexpr Bits digits = single ? 23 : 52;
+  constexpr Bits one = single ? Bits{0x3f800000U} : static_cast<Bits>(0x3ff0000000000000U);
+  constexpr Bits root_half = single ? Bits{0x3f3504f3U} : static_cast<Bits>(0x3fe6a09e667f3bcdU);
+  constexpr T smallest = single ? T(1.17549435082228751e-38) : T(2.2250738585072014e-308);
+  constexpr T lift = single ? T(33554432.0) : T(18014398509481984.0);  // 2^25, 2^54
+  // An integer below 2^digits in the low bits of this is that many more; the exponent's bias goes with it.
+  constexpr Bits counter = single ? Bits{0x4b000000U} : static_cast<Bits>(0x4330000000000000U);
+  constexpr T bias = single ? T(8388608.0 + 127) : T(4503599627370496.0 + 1023);
+  constexpr T lifted_bias = single ? T(8388608.0 + 127 + 25) : T(4503599627370496.0 + 1023 + 54);
+  constexpr T log2_high = single ? T(0.693359375) : T(0.69314718036912382);
+  constexpr T log2_low = single ? T(-2.12194440054690583e-4) : T(1.9082149292705877e-10);
+  constexpr T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+
+  const auto is_small = x < smallest;
+  const auto bits = bits_of(choose(is_small, x * lift, x)) + (one - root_half);
+  const T n = of_bits((bits >> digits) | counter) - choose(is_small, lifted_bias, bias);
+  const T m = of_bits((bits & ((Bits{1} << digits) - 1)) + root_half);
+  const T w = (m - T(1)) / (m + T(1));
+  T series;
+  if constexpr (single) {
+    series = elementary::log1p_float<T>(w * w);
+  } else {
+    series = elementary::log1p_double<T>(w * w);
+  }
+  const T value = elementary::mul_add(n, log2_high, elementary::mul_add(w, series, n * log2_low));
+  return choose(x > T(0), choose(x < infinity, value, x), choose(x == T(0), -infinity, nan));
+}
+
+// log(1 + x): what rounding takes off 1 + x is put back.
+template <class T>
+VELBO_HD T log1p_any(T x) {
+  const T sum = T(1) + x;
+  const T value = log_any(sum) + (x - (sum - T(1))) / sum;
+  return choose(sum > T(0) && sum < T(std::numeric_limits<T>::infinity()), value, log_any(sum));
 }
 
 // softplus(x) = log(1 + e^x), its derivative sigmoid(x), and the second derivative sigmoid(x) sigmoid(-x).
