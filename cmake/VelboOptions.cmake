@@ -15,7 +15,7 @@ set_property(CACHE VELBO_CUDA PROPERTY STRINGS AUTO ON OFF)
 
 set(VELBO_SANITIZE "" CACHE STRING "Sanitizers to build everything with: address,undefined or thread; empty for none")
 
-option(VELBO_SANITIZE_QUICK "Leave out of the undefined-behaviour sanitizer what doubles the time to compile" OFF)
+option(VELBO_SANITIZE_QUICK "Leave out of the sanitizers what takes long for what it finds: checks that double the time to compile, slow tests" OFF)
 
 option(VELBO_FUZZ "Build the fuzz targets with libFuzzer (Clang), and nothing else of the tests" OFF)
 

@@ -1,10 +1,13 @@
 # velbo_test(NAME <name> SOURCES <file>... [LABELS <label>...] [TIMEOUT <seconds>] [LIBRARIES <target>...]
-#            [ENVIRONMENT <NAME=value>...] [OPTIONS <compiler option>...])
+#            [ENVIRONMENT <NAME=value>...] [OPTIONS <compiler option>...] [SLOW_SANITIZED])
 # velbo_test(NAME <name> PROGRAM <other> ENVIRONMENT <NAME=value>... [LABELS ...] [TIMEOUT s])
 #
 # One GoogleTest program, <name>_test, linked with velbo's objects (so that it may use what the library hides); each of
 # its cases is one ctest test, <name>.<Suite>.<Case>, run in a process of its own, so that a skip shows with its reason.
 # With PROGRAM nothing is compiled: the cases of the test <other> are run once more, in another environment.
+#
+# SLOW_SANITIZED: what it goes through takes long under the sanitizers, and others go through the same memory; left out there with
+# VELBO_SANITIZE_QUICK, which continuous integration sets.
 #
 # LABELS (default: unit)
 #   unit         quick, deterministic: also run under the address and undefined-behaviour sanitizers
@@ -37,12 +40,16 @@ if(VELBO_PRECOMPILED_HEADERS)
 endif()
 
 function(velbo_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;PROGRAM;TIMEOUT" "SOURCES;LABELS;LIBRARIES;ENVIRONMENT;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "SLOW_SANITIZED" "NAME;PROGRAM;TIMEOUT" "SOURCES;LABELS;LIBRARIES;ENVIRONMENT;OPTIONS")
   if(NOT arg_NAME OR NOT (arg_SOURCES OR arg_PROGRAM) OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "velbo_test(NAME <name> SOURCES <file>... or PROGRAM <name> [LABELS ...] [TIMEOUT s] [LIBRARIES ...])")
   endif()
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
+  endif()
+  if(arg_SLOW_SANITIZED AND VELBO_SANITIZE_QUICK)
+    list(REMOVE_ITEM arg_LABELS unit)
+    list(APPEND arg_LABELS slow)
   endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
