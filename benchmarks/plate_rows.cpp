@@ -47,9 +47,10 @@ struct Answer {
 };
 
 Model plate_model(const Data& data) {
-  return {{real("alpha"), real("beta", {2})},
-          [](const auto* theta) { return 0.0 * theta[0]; },
-          {Plate({data.rows.data(), data.n, 4, 4}, {latent("alpha"), latent("beta", 0), latent("beta", 1)}, Switches{})}};
+  return {
+      {real("alpha"), real("beta", {2})},
+      [](const auto* theta) { return 0.0 * theta[0]; },
+      {Plate({data.rows.data(), data.n, 4, 4}, {latent("alpha"), latent("beta", 0), latent("beta", 1)}, Switches{})}};
 }
 
 template <class T>
@@ -71,7 +72,8 @@ struct BuiltIn {
     rows.n_features = kLatents;
   }
   void evaluate(const Context& context, Answer& out) const {
-    context.ops<T>().log_likelihood_gradient(context, rows, data->z.data(), kDraws, out.value.data(), out.gradient.data());
+    context.ops<T>().log_likelihood_gradient(context, rows, data->z.data(), kDraws, out.value.data(),
+                                             out.gradient.data());
   }
 };
 

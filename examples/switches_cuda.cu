@@ -11,7 +11,7 @@ int main(int count, char** arguments) try {
   for (const velbo::DeviceInfo& info : velbo::devices()) {
     if (info.device.kind != velbo::DeviceKind::cuda || !info.usable) continue;
     velbo::CudaModel<double, switches::Prior, velbo::CudaRows<3, switches::Household>> device(host, switches::Prior{},
-                                                                                             switches::Household{});
+                                                                                              switches::Household{});
     velbo::FitOptions options;
     options.device = info.device;
     const velbo::Fit fit = velbo::fit(host.on_device(device.boundary()), options);

@@ -14,7 +14,8 @@ namespace switches {
 struct Prior {
   template <class T>
   VELBO_HOST_DEVICE T operator()(const T* theta) const {
-    return velbo::normal_lpdf(theta[0], 0, 5) + velbo::normal_lpdf(theta[1], 0, 2.5) + velbo::normal_lpdf(theta[2], 0, 2.5);
+    return velbo::normal_lpdf(theta[0], 0, 5) + velbo::normal_lpdf(theta[1], 0, 2.5) +
+           velbo::normal_lpdf(theta[2], 0, 2.5);
   }
 };
 
@@ -40,8 +41,8 @@ inline velbo::Model model(const std::string& wells_csv) {
     rows.push_back(switched[i]);
   }
   const velbo::Plate households({rows.data(), static_cast<std::int64_t>(switched.size()), 3, 3},
-                                {velbo::latent("alpha"), velbo::latent("beta", 0), velbo::latent("beta", 1)}, Household{},
-                                "households");
+                                {velbo::latent("alpha"), velbo::latent("beta", 0), velbo::latent("beta", 1)},
+                                Household{}, "households");
   return {{velbo::real("alpha"), velbo::real("beta", {2})}, Prior{}, {households}, "switches"};
 }
 

@@ -100,7 +100,7 @@ template <int kBytes>
 VELBO_HD LanesOf<kBytes> abs_of(LanesOf<kBytes> x) {
   using Bits = typename LaneMaskOf<kBytes>::Bits;
   return LanesOf<kBytes>(reinterpret_cast<typename LanesOf<kBytes>::Vector>(reinterpret_cast<Bits>(x.vector) &
-                                                                           std::numeric_limits<long long>::max()),
+                                                                            std::numeric_limits<long long>::max()),
                          0);
 }
 

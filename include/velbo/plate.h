@@ -97,7 +97,9 @@ double differentiate_row(const Density& density, const double* row, const double
 
 #if defined(VELBO_HAVE_LANES)
 template <class Density>
-concept LaneDensity = requires { requires Density::branches_on_rows_only; };
+concept LaneDensity = requires {
+  requires Density::branches_on_rows_only;
+};
 
 // As below, for several draws at once.
 template <int K, class Density>
@@ -140,8 +142,7 @@ void add_rows(const Density& density, const RowSlice& slice) {
     for (int s = 0; s < slice.n_draws; ++s) {
       double latent[K], gradient[K];
       for (int k = 0; k < K; ++k) latent[k] = slice.theta[place[k] + s];
-      const double value =
-          differentiate_row<K>(density, row, latent, slice.gradient != nullptr ? gradient : nullptr);
+      const double value = differentiate_row<K>(density, row, latent, slice.gradient != nullptr ? gradient : nullptr);
       slice.value[s] += value;
       if (slice.row_value != nullptr) slice.row_value[i * kPlateDraws + s] = value;
       if (slice.gradient == nullptr) continue;

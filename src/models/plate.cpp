@@ -152,7 +152,8 @@ void Plates::add(std::int64_t n_draws, const double* theta, const RowBatch* batc
     for (int s = 0; s < n_here; ++s) {
       value[first + s] += scale * total.value[static_cast<std::size_t>(s)];
       for (std::int64_t i = 0; i < n_gradient; ++i)
-        gradient[(first + s) * n_constrained_ + i] += scale * total.gradient[static_cast<std::size_t>(i * kPlateDraws + s)];
+        gradient[(first + s) * n_constrained_ + i] +=
+            scale * total.gradient[static_cast<std::size_t>(i * kPlateDraws + s)];
     }
   }
 }
@@ -197,10 +198,11 @@ Plate::Plate(MatrixView<const double> data, std::vector<Latent> latents, interna
                 fmt::format("plate \"{}\": {} columns, but rows are {} numbers apart{}", name, data.n_columns,
                             data.stride, data.data == nullptr ? " and the data are null" : ""));
   for (std::size_t k = 0; k < latents.size(); ++k) {
-    const auto length = static_cast<std::int64_t>(latents[k].element.size()), expected = latents[k].of_each_row ? data.n_rows : 1;
+    const auto length = static_cast<std::int64_t>(latents[k].element.size()),
+               expected = latents[k].of_each_row ? data.n_rows : 1;
     if (length != expected)
-      throw Error(ErrorCode::shape, fmt::format("plate \"{}\": latent {} (\"{}\") has {} elements, expected {}", name, k,
-                                                latents[k].parameter, length,
+      throw Error(ErrorCode::shape, fmt::format("plate \"{}\": latent {} (\"{}\") has {} elements, expected {}", name,
+                                                k, latents[k].parameter, length,
                                                 latents[k].of_each_row ? fmt::format("one a row: {}", expected) : "1"));
   }
   std::vector<double> copy;

@@ -25,16 +25,17 @@ Model host_model() {
   std::vector<std::int64_t> group;
   for (std::int64_t r = 0; r < kMeasurements; ++r) group.push_back((r * r + r) % kGroups);
   const Plate measurements({rows.data(), kMeasurements, 2, 2},
-                           {latent("alpha", group), latent("beta"), latent("sigma"), local("shift", kMeasurements)}, Measurement{},
-                           "measurements");
+                           {latent("alpha", group), latent("beta"), latent("sigma"), local("shift", kMeasurements)},
+                           Measurement{}, "measurements");
   const Plate cases({counts.data(), kCounts, 2, 2},
                     {latent("share", 0), latent("share", 1), latent("share", 2), latent("alpha", 0), latent("alpha", 1),
                      latent("alpha", 2), latent("alpha", 3), latent("alpha", 4), latent("beta")},
                     Count{}, "cases");
-  return {{real("beta"), positive("sigma"), real("alpha", {kGroups}), simplex("share", 3), real("shift", {kMeasurements})},
-          ParametersDensity{},
-          {measurements, cases},
-          "groups"};
+  return {
+      {real("beta"), positive("sigma"), real("alpha", {kGroups}), simplex("share", 3), real("shift", {kMeasurements})},
+      ParametersDensity{},
+      {measurements, cases},
+      "groups"};
 }
 
 class RowModels : public OnModelsDevice, public testing::WithParamInterface<bool> {
@@ -86,7 +87,8 @@ TEST_P(RowModels, AgreeWithTheHost) {
       double scale = 1;
       for (const double g : expected) scale = std::max(scale, std::abs(g));
       for (std::size_t i = 0; i < d; ++i)
-        ASSERT_NEAR(found.gradient[s * d + i], expected[i], tolerance * scale) << n << " draws, draw " << s << ", latent " << i;
+        ASSERT_NEAR(found.gradient[s * d + i], expected[i], tolerance * scale)
+            << n << " draws, draw " << s << ", latent " << i;
     }
   }
 }
@@ -127,14 +129,16 @@ TEST_P(RowModels, AreRefusedWhereTheyDoNotFit) {
   FitOptions options;
   options.device = test_context().device();
   EXPECT_EQ(test::error_of([&] { (void)fit(host_, options); }),
-            "device| device is " + to_string(*options.device) + R"(, expected cpu: "groups" has no side for devices (Model::on_device))");
+            "device| device is " + to_string(*options.device) +
+                R"(, expected cpu: "groups" has no side for devices (Model::on_device))");
   VelboDeviceModel other = device_;
   ++other.dimension;
   EXPECT_EQ(test::error_of([&] { (void)host_.on_device(other); }),
             R"(shape| the device side of "groups" has 310 latents, expected 309)");
 }
 
-INSTANTIATE_TEST_SUITE_P(Scalars, RowModels, testing::Bool(), [](const auto& each) { return each.param ? "Float" : "Double"; });
+INSTANTIATE_TEST_SUITE_P(Scalars, RowModels, testing::Bool(),
+                         [](const auto& each) { return each.param ? "Float" : "Double"; });
 
 }  // namespace
 }  // namespace velbo::internal

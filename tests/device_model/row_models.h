@@ -17,7 +17,8 @@ using VelboTestRowModel = int(int is_float, const velbo::ParameterBlock* blocks,
 
 namespace velbo::test {
 
-inline constexpr std::int64_t kGroups = 5, kMeasurements = 300, kCounts = 40;  // two warps of rows, and one that is not full
+inline constexpr std::int64_t kGroups = 5, kMeasurements = 300,
+                              kCounts = 40;  // two warps of rows, and one that is not full
 // theta: beta, sigma, alpha [kGroups], share [3], shift [kMeasurements]
 inline constexpr std::int64_t kShare = 2 + kGroups, kShift = kShare + 3;
 
@@ -35,7 +36,8 @@ struct ParametersDensity {
 struct Measurement {
   template <class R, class T>
   VELBO_HOST_DEVICE T operator()(const R* row, const T* latent) const {
-    return normal_lpdf(row[1], latent[0] + latent[1] * row[0] + 0.1 * latent[3], latent[2]) + normal_lpdf(latent[3], 0, 1);
+    return normal_lpdf(row[1], latent[0] + latent[1] * row[0] + 0.1 * latent[3], latent[2]) +
+           normal_lpdf(latent[3], 0, 1);
   }
 };
 

@@ -90,7 +90,8 @@ TEST(Plate, IsTheSumOverItsRows) {
   std::vector<double> gradient(z.size()), expected(z.size());
   EXPECT_NEAR(rows.log_joint(z, gradient), whole.log_joint(z, expected), 1e-10);
   EXPECT_NEAR(rows.log_joint(z), whole.log_joint(z), 1e-10);
-  for (std::size_t i = 0; i < z.size(); ++i) EXPECT_NEAR(gradient[i], expected[i], 1e-11 * (1 + std::abs(expected[i]))) << i;
+  for (std::size_t i = 0; i < z.size(); ++i)
+    EXPECT_NEAR(gradient[i], expected[i], 1e-11 * (1 + std::abs(expected[i]))) << i;
 }
 
 // Numbers of latents at the edges of what is differentiated at a time, the same element read twice among them.
@@ -126,9 +127,10 @@ TEST(Plate, DifferentiatesByAnyNumberOfLatents) {
 // Several chunks of rows; numbers of draws at the edges of what is taken along.
 TEST(Plate, HasTheSameBitsForAnyThreadsAndNeighbours) {
   Data data = make_data(9001, 40);
-  const Model model({real("beta"), positive("sigma"), real("alpha", {40}), real("shift")}, ParametersTerm{40},
-                    {Plate({data.rows.data(), data.n, 2, 2},
-                           {latent("alpha", data.group), latent("beta"), latent("sigma"), latent("shift")}, RowTerm{})});
+  const Model model(
+      {real("beta"), positive("sigma"), real("alpha", {40}), real("shift")}, ParametersTerm{40},
+      {Plate({data.rows.data(), data.n, 2, 2},
+             {latent("alpha", data.group), latent("beta"), latent("sigma"), latent("shift")}, RowTerm{})});
   const std::int64_t most = 33, d = model.n_latents();
   const std::vector<double> z = normals(5, most * d);
   std::vector<double> value(static_cast<std::size_t>(most)), gradient(z.size());
@@ -141,7 +143,8 @@ TEST(Plate, HasTheSameBitsForAnyThreadsAndNeighbours) {
       density.evaluate(n, z.data(), some.data(), slope.data());
       density.evaluate(n, z.data(), alone.data(), nullptr);
       for (std::size_t i = 0; i < some.size(); ++i) EXPECT_EQ(some[i], value[i]) << threads << " " << n << " " << i;
-      for (std::size_t i = 0; i < slope.size(); ++i) ASSERT_EQ(slope[i], gradient[i]) << threads << " " << n << " " << i;
+      for (std::size_t i = 0; i < slope.size(); ++i)
+        ASSERT_EQ(slope[i], gradient[i]) << threads << " " << n << " " << i;
       for (std::size_t i = 0; i < some.size(); ++i) EXPECT_NEAR(alone[i], value[i], 1e-9 * std::abs(value[i]));
     }
 }
@@ -161,9 +164,12 @@ struct MixedTerm {
     const double count = std::floor(std::abs(3 * row[0])), outcome = row[1] > 0 ? 1 : 0;
     const T scale = exp(0.3 * x[1]);
     T sum = normal_lpdf(row[0], x[0] * row[1] - 2 / scale, scale) + std_normal_lpdf(x[2] / 3) + square(x[1]) * 0.1;
-    sum += bernoulli_logit_lpmf(outcome, 40 * x[0]) + log(scale) - log1p(scale) + sigmoid(x[2]) + softplus(-x[2]) + log_sigmoid(x[1]);
-    sum += student_t_lpdf(row[1], 4, x[0], scale) + poisson_log_lpmf(count, x[1]) + half_cauchy_lpdf(scale, 2) + gamma_lpdf(scale, 2, 3);
-    return sum - tanh(x[0]) + pow(scale, x[1]) + log_sum_exp(x[0], x[2]) + fmax(x[0], x[1]) + lgamma(scale) - 1.5 * x[2] + (2 - x[0]) / 3;
+    sum += bernoulli_logit_lpmf(outcome, 40 * x[0]) + log(scale) - log1p(scale) + sigmoid(x[2]) + softplus(-x[2]) +
+           log_sigmoid(x[1]);
+    sum += student_t_lpdf(row[1], 4, x[0], scale) + poisson_log_lpmf(count, x[1]) + half_cauchy_lpdf(scale, 2) +
+           gamma_lpdf(scale, 2, 3);
+    return sum - tanh(x[0]) + pow(scale, x[1]) + log_sum_exp(x[0], x[2]) + fmax(x[0], x[1]) + lgamma(scale) -
+           1.5 * x[2] + (2 - x[0]) / 3;
   }
 };
 
@@ -241,7 +247,8 @@ TEST(Plate, MinibatchesAverageToAllRows) {
 TEST(Plate, SeveralShareTheRowsOfABatch) {
   const std::vector<double> rows = normals(7, 12);
   const auto term = [](const double* row, const auto* mu) { return normal_lpdf(row[0], mu[0], 1); };
-  const Plate a({rows.data(), 5, 1, 1}, {latent("mu")}, term, "a"), b({rows.data() + 5, 7, 1, 1}, {latent("mu")}, term, "b");
+  const Plate a({rows.data(), 5, 1, 1}, {latent("mu")}, term, "a"),
+      b({rows.data() + 5, 7, 1, 1}, {latent("mu")}, term, "b");
   const Model two({real("mu")}, [](const auto* mu) { return normal_lpdf(mu[0], 0, 1); }, {a, b});
   const Model one({real("mu")}, [](const auto* mu) { return normal_lpdf(mu[0], 0, 1); },
                   {Plate({rows.data(), 12, 1, 1}, {latent("mu")}, term)});
@@ -263,8 +270,9 @@ TEST(Plate, RowsDensitiesAddUpToTheirSum) {
   const std::int64_t n = model.parameters().n_constrained();
   std::vector<double> z = normals(8, 10 * n), theta(z.size());
   for (std::int64_t s = 0; s < 10; ++s)
-    model.parameters().constrain(std::span(z).subspan(static_cast<std::size_t>(s * n), static_cast<std::size_t>(n)),
-                                 std::span(theta).subspan(static_cast<std::size_t>(s * n), static_cast<std::size_t>(n)));
+    model.parameters().constrain(
+        std::span(z).subspan(static_cast<std::size_t>(s * n), static_cast<std::size_t>(n)),
+        std::span(theta).subspan(static_cast<std::size_t>(s * n), static_cast<std::size_t>(n)));
   const std::vector<double> rows = model.row_log_densities({theta.data(), 10, n, n}, 2);
   ASSERT_EQ(rows.size(), 50000U);
   for (std::size_t s = 0; s < 10; ++s) {
@@ -298,8 +306,9 @@ TEST(Plate, RefusesWhatDoesNotFit) {
     return Model({real("alpha", {4}), simplex("p", 3)}, [](const auto* x) { return -x[0] * x[0]; }, {plate});
   };
   const auto of_indices = [&](std::vector<std::int64_t> element) {
-    return test::error_of(
-        [&] { model_with(Plate({rows.data(), 3, 2, 2}, {latent("alpha", std::move(element))}, term, "wells")); });
+    return test::error_of([&] {
+      model_with(Plate({rows.data(), 3, 2, 2}, {latent("alpha", std::move(element))}, term, "wells"));
+    });
   };
   const auto of_latent = [&](const Latent& read) {
     return test::error_of([&] { model_with(Plate({rows.data(), 3, 2, 2}, {read}, term)); });
@@ -307,14 +316,19 @@ TEST(Plate, RefusesWhatDoesNotFit) {
   const auto of_data = [&](MatrixView<const double> data) {
     return test::error_of([&] { (void)Plate(data, {latent("alpha")}, term); });
   };
-  EXPECT_EQ(of_indices({0, 3, 4}), R"(argument| plate "wells", row 2: latent 0 is element 4 of "alpha", expected 0 to 3)");
+  EXPECT_EQ(of_indices({0, 3, 4}),
+            R"(argument| plate "wells", row 2: latent 0 is element 4 of "alpha", expected 0 to 3)");
   EXPECT_EQ(of_indices({0, 3}), R"(shape| plate "wells": latent 0 ("alpha") has 2 elements, expected one a row: 3)");
   EXPECT_EQ(of_latent(latent("p", -1)), R"(argument| plate "data": latent 0 is element -1 of "p", expected 0 to 2)");
   EXPECT_THAT(of_latent(latent("beta")), testing::HasSubstr("beta"));
-  EXPECT_EQ(of_data({rows.data(), 0, 2, 2}), R"(argument| plate "data" has 0 rows of 2 columns, expected at least one row)");
+  EXPECT_EQ(of_data({rows.data(), 0, 2, 2}),
+            R"(argument| plate "data" has 0 rows of 2 columns, expected at least one row)");
   EXPECT_EQ(of_data({rows.data(), 3, 2, 1}), R"(argument| plate "data": 2 columns, but rows are 1 numbers apart)");
   const Model without({real("x")}, [](const auto* x) { return -x[0] * x[0]; });
-  EXPECT_THAT(test::error_of([&] { (void)without.row_log_densities({rows.data(), 6, 1, 1}); }), testing::HasSubstr("no plates"));
+  EXPECT_THAT(test::error_of([&] {
+                (void)without.row_log_densities({rows.data(), 6, 1, 1});
+              }),
+              testing::HasSubstr("no plates"));
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ class CudaBytes {
     if (error == cudaSuccess) error = cudaStreamSynchronize(nullptr);
     if (error != cudaSuccess) {
       (void)cudaFree(memory_);
-      throw Error(ErrorCode::device, std::string("a model's data could not be copied to the device: ") + cudaGetErrorString(error));
+      throw Error(ErrorCode::device,
+                  std::string("a model's data could not be copied to the device: ") + cudaGetErrorString(error));
     }
   }
   CudaBytes(CudaBytes&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
@@ -148,7 +149,8 @@ struct CudaPlateOf<T, CudaRows<K, Density>> {
 template <class T, class LogDensity, class... Plates>
 class CudaModel {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "T is float or double");
-  static_assert(std::is_trivially_copyable_v<LogDensity>, "the functor is copied to the device as the bytes that it is");
+  static_assert(std::is_trivially_copyable_v<LogDensity>,
+                "the functor is copied to the device as the bytes that it is");
 
  public:
   // Copies the rows to the device that is current.  Throws Error(argument) where the plates are not those of the model, Error(memory),
@@ -156,10 +158,12 @@ class CudaModel {
   CudaModel(const Model& model, LogDensity log_density, Plates... plates)
       : CudaModel(model.parameters().blocks(), model.plate_rows(), log_density, plates...) {}
   // The same from what a model consists of.
-  CudaModel(std::vector<ParameterBlock> blocks, const std::vector<PlateRows>& rows, LogDensity log_density, Plates... plates)
+  CudaModel(std::vector<ParameterBlock> blocks, const std::vector<PlateRows>& rows, LogDensity log_density,
+            Plates... plates)
       : log_density_(log_density), densities_(plates...) {
     if (rows.size() != sizeof...(Plates))
-      throw Error(ErrorCode::argument, "the model has " + std::to_string(rows.size()) + " plates, but the device was given densities of " +
+      throw Error(ErrorCode::argument, "the model has " + std::to_string(rows.size()) +
+                                           " plates, but the device was given densities of " +
                                            std::to_string(sizeof...(Plates)));
     parameters_.n_blocks = static_cast<std::int64_t>(blocks.size());
     for (const ParameterBlock& block : blocks) {
@@ -194,11 +198,14 @@ class CudaModel {
   void upload(const std::vector<PlateRows>& rows, std::index_sequence<I...>) {
     const auto check = [&](std::size_t i, int expected) {
       if (static_cast<int>(rows[i].element.size()) != expected)
-        throw Error(ErrorCode::argument, "a row of plate " + std::to_string(i) + " reads " + std::to_string(rows[i].element.size()) +
+        throw Error(ErrorCode::argument, "a row of plate " + std::to_string(i) + " reads " +
+                                             std::to_string(rows[i].element.size()) +
                                              " latents, but its density for the device " + std::to_string(expected));
     };
     (check(I, internal::CudaPlateOf<T, Plates>::kLatents), ...);
-    ((std::get<I>(plates_) = std::make_unique<internal::CudaPlate<typename internal::CudaPlateOf<T, Plates>::Row>>(rows[I])), ...);
+    ((std::get<I>(plates_) =
+          std::make_unique<internal::CudaPlate<typename internal::CudaPlateOf<T, Plates>::Row>>(rows[I])),
+     ...);
   }
 
   // Places in the workspace of S draws.
@@ -232,21 +239,25 @@ class CudaModel {
   }
 
   // The status is the launch's cudaError_t.
-  static int enqueue(void* user, void* stream, std::int64_t n_draws, const void* z, void* logp, void* grad, void* workspace) {
+  static int enqueue(void* user, void* stream, std::int64_t n_draws, const void* z, void* logp, void* grad,
+                     void* workspace) {
     const auto& model = *static_cast<const CudaModel*>(user);
     std::int64_t bytes = 0;
     internal::DeviceWork<T> work = model.work(n_draws, workspace, &bytes);
     work.z = static_cast<const T*>(z);
     work.logp = static_cast<T*>(logp);
     work.grad = static_cast<T*>(grad);
-    cudaError_t error = internal::launch_draws(stream, n_draws, internal::parameters_kernel<T, LogDensity>, model.log_density_,
-                                               model.parameters_, work);
+    cudaError_t error = internal::launch_draws(stream, n_draws, internal::parameters_kernel<T, LogDensity>,
+                                               model.log_density_, model.parameters_, work);
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((error = error == cudaSuccess ? model.enqueue_rows(stream, std::get<I>(model.densities_), std::get<I>(model.plates_)->view, work)
-                                     : error),
+      ((error = error == cudaSuccess
+                    ? model.enqueue_rows(stream, std::get<I>(model.densities_), std::get<I>(model.plates_)->view, work)
+                    : error),
        ...);
-    }(std::index_sequence_for<Plates...>());
-    if (error == cudaSuccess) error = internal::launch_draws(stream, n_draws, internal::pull_back_kernel<T>, model.parameters_, work);
+    }
+    (std::index_sequence_for<Plates...>());
+    if (error == cudaSuccess)
+      error = internal::launch_draws(stream, n_draws, internal::pull_back_kernel<T>, model.parameters_, work);
     if (error != cudaSuccess) (void)cudaGetLastError();  // or an innocent later call of this binary would report it
     return static_cast<int>(error);
   }
@@ -254,12 +265,15 @@ class CudaModel {
   template <int K, class Density, class Row>
   cudaError_t enqueue_rows(void* stream, const CudaRows<K, Density>& rows, const internal::DevicePlate<Row>& plate,
                            const internal::DeviceWork<T>& work) const {
-    cudaError_t error = internal::launch_warps(stream, internal::n_partials(plate), work.n_draws, internal::rows_kernel<T, K, Density, Row>,
-                                               rows.density, plate, parameters_.n_theta, work);
+    cudaError_t error = internal::launch_warps(stream, internal::n_partials(plate), work.n_draws,
+                                               internal::rows_kernel<T, K, Density, Row>, rows.density, plate,
+                                               parameters_.n_theta, work);
     if (error == cudaSuccess && work.grad != nullptr && plate.n_owners > 0)
-      error = internal::launch_warps(stream, plate.n_owners, work.n_draws, internal::gather_kernel<T, Row>, plate, parameters_.n_theta, work);
+      error = internal::launch_warps(stream, plate.n_owners, work.n_draws, internal::gather_kernel<T, Row>, plate,
+                                     parameters_.n_theta, work);
     if (error == cudaSuccess)
-      error = internal::launch_warps(stream, 1, work.n_draws, internal::totals_kernel<T, K, Row>, plate, parameters_.n_theta, work);
+      error = internal::launch_warps(stream, 1, work.n_draws, internal::totals_kernel<T, K, Row>, plate,
+                                     parameters_.n_theta, work);
     return error;
   }
 

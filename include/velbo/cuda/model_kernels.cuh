@@ -15,7 +15,7 @@
 
 namespace velbo::internal {
 
-inline constexpr unsigned kModelBlock = 128;      // threads: four warps
+inline constexpr unsigned kModelBlock = 128;       // threads: four warps
 inline constexpr std::int64_t kRowsOfAWarp = 256;  // of a plate
 inline constexpr unsigned kAllLanes = 0xffffffffU;
 
@@ -29,7 +29,7 @@ template <class Row>
 struct DevicePlate {
   const Row* data = nullptr;  // [n_rows, n_columns]
   std::int64_t n_rows = 0, n_columns = 0;
-  const std::int64_t* element = nullptr;          // of theta, the latents' lists one after the other
+  const std::int64_t* element = nullptr;             // of theta, the latents' lists one after the other
   std::int64_t first_element[kMostRowLatents] = {};  // of each latent's list
   std::int64_t place[kMostRowLatents] = {};          // among the latents that differ between rows; -1: the same for all
   std::int64_t n_places = 0;
@@ -46,16 +46,16 @@ using DeviceVariable = Dual<T, kPlateDerivatives>;
 template <class T>
 struct DeviceWork {
   std::int64_t n_draws = 0;
-  const T* z = nullptr;         // [S, D]
-  T* logp = nullptr;            // [S]
-  T* grad = nullptr;            // [S, D] or null
-  T* theta = nullptr;           // [S, n]
-  double* gradient = nullptr;   // [S, n] by theta
-  double* value = nullptr;      // [S]
+  const T* z = nullptr;                    // [S, D]
+  T* logp = nullptr;                       // [S]
+  T* grad = nullptr;                       // [S, D] or null
+  T* theta = nullptr;                      // [S, n]
+  double* gradient = nullptr;              // [S, n] by theta
+  double* value = nullptr;                 // [S]
   DeviceVariable<T>* variables = nullptr;  // [S, n]
-  Dual<T, 1>* steps = nullptr;  // [S, most_z + most_theta]
-  double* partials = nullptr;   // [S, n_partials, 1 + latents]
-  T* derivatives = nullptr;     // [S, n_places, n_rows]
+  Dual<T, 1>* steps = nullptr;             // [S, most_z + most_theta]
+  double* partials = nullptr;              // [S, n_partials, 1 + latents]
+  T* derivatives = nullptr;                // [S, n_places, n_rows]
 };
 
 // Hands out aligned parts of a workspace; of none it only counts.
@@ -77,7 +77,8 @@ std::int64_t n_partials(const DevicePlate<Row>& plate) {
 }
 
 template <class... Parameters, class... Arguments>
-cudaError_t launch_draws(void* stream, std::int64_t n_draws, void (*kernel)(Parameters...), const Arguments&... arguments) {
+cudaError_t launch_draws(void* stream, std::int64_t n_draws, void (*kernel)(Parameters...),
+                         const Arguments&... arguments) {
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(static_cast<unsigned>((n_draws + kModelBlock - 1) / kModelBlock));
   config.blockDim = dim3(kModelBlock);
@@ -87,10 +88,12 @@ cudaError_t launch_draws(void* stream, std::int64_t n_draws, void (*kernel)(Para
 
 // n warps for each draw; draws beyond what a grid may have are taken by the same blocks.
 template <class... Parameters, class... Arguments>
-cudaError_t launch_warps(void* stream, std::int64_t n, std::int64_t n_draws, void (*kernel)(Parameters...), const Arguments&... arguments) {
+cudaError_t launch_warps(void* stream, std::int64_t n, std::int64_t n_draws, void (*kernel)(Parameters...),
+                         const Arguments&... arguments) {
   cudaLaunchConfig_t config{};
   const std::int64_t warps = kModelBlock / 32;
-  config.gridDim = dim3(static_cast<unsigned>((n + warps - 1) / warps), static_cast<unsigned>(n_draws < 65535 ? n_draws : 65535));
+  config.gridDim =
+      dim3(static_cast<unsigned>((n + warps - 1) / warps), static_cast<unsigned>(n_draws < 65535 ? n_draws : 65535));
   config.blockDim = dim3(kModelBlock);
   config.stream = static_cast<cudaStream_t>(stream);
   return cudaLaunchKernelEx(&config, kernel, arguments...);
@@ -232,7 +235,8 @@ __global__ void __launch_bounds__(kModelBlock, 1)
 
 // grad_z = (d theta / d z)' grad_theta + the gradient of log |d theta / d z|, a coordinate of z at a time.
 template <class T>
-__global__ void __launch_bounds__(kModelBlock, 1) pull_back_kernel(const DeviceParameters parameters, const DeviceWork<T> work) {
+__global__ void __launch_bounds__(kModelBlock, 1)
+    pull_back_kernel(const DeviceParameters parameters, const DeviceWork<T> work) {
   const std::int64_t s = std::int64_t{blockIdx.x} * kModelBlock + threadIdx.x;
   if (s >= work.n_draws) return;
   work.logp[s] = static_cast<T>(work.value[s]);
@@ -248,7 +252,8 @@ __global__ void __launch_bounds__(kModelBlock, 1) pull_back_kernel(const DeviceP
       const double* const gradient = work.gradient + s * parameters.n_theta + block.theta_offset + i * n_theta;
       for (std::int64_t j = 0; j < n_z; ++j) {
         for (std::int64_t l = 0; l < n_z; ++l) variable[l] = Dual<T, 1>::variable(work.z[z_place + l], l == j ? 0 : -1);
-        const Dual<T, 1> log_jacobian = transform::constrain_one(block, static_cast<const Dual<T, 1>*>(variable), moved);
+        const Dual<T, 1> log_jacobian =
+            transform::constrain_one(block, static_cast<const Dual<T, 1>*>(variable), moved);
         double sum = static_cast<double>(log_jacobian.derivative[0]);
         for (std::int64_t l = 0; l < n_theta; ++l) sum += gradient[l] * static_cast<double>(moved[l].derivative[0]);
         work.grad[z_place + j] = static_cast<T>(sum);
