@@ -171,7 +171,7 @@ void NaturalGradientEngine::climb() {
   report_.elbo = average_elbo_;
   const WhitenedGradient gradient = stein_gradient(draws->eps, residuals);
   const double r = trust_radius(gradient, kLongestStep);
-  if (std::optional<GaussianPoint> next = trust_region_step(point_, gradient, r)) {
+  if (std::optional<GaussianPoint> next = natural_step(point_, gradient, r, Expectations::estimated)) {
     point_ = std::move(*next);
   } else {
     ++report_.rejected_steps;
