@@ -4,6 +4,7 @@
 #include <Eigen/Cholesky>
 #include <Eigen/QR>
 #include <algorithm>
+#include <cmath>
 
 namespace velbo::internal {
 

@@ -1,6 +1,7 @@
 // engines/pathfinder.cpp
 #include "engines/pathfinder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
