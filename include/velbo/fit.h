@@ -70,6 +70,7 @@ struct FitOptions {
   std::optional<Posterior> init = {};  // warm start: an earlier fit of a model with the same latents
   // Of a Model: further starts, each climbed; what has the highest ELBO is gone on with, the others are told of in the summary.
   // Their means are scattered about the usual start's by 1, 2, 1, 2 ... of its sds (of 1 in z, or those of `init`), by the seed.
+  // Of the engine pathfinder: paths in place of climbs, never less than 4 in all.
   std::int64_t restarts = 0;
   // Of natural_gradient and saa: climb from where Pathfinder ends, unless the usual start has the higher ELBO.  Not with `init`.
   bool pathfinder = false;
