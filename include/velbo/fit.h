@@ -23,6 +23,7 @@ enum class EngineKind {
   automatic,  // of a Model natural_gradient, or saa where its family was asked for; of a Glm gradient where batches or draws were asked for, else newton
   newton,     // Glm: Newton's method on the exact ELBO, over all rows
   natural_gradient,  // Model: natural gradients from draws (Lin, Schmidt and Khan 2020), then fixed draws, then a check
+  pathfinder,  // Model: the best Gaussian along L-BFGS's way to a mode (Zhang et al. 2022); quick, and rarely the optimum
   saa,  // Model: mean-field and low-rank Gaussians by the ELBO over fixed draws (Giordano, Ingram and Broderick 2024)
   gradient,  // Glm: stochastic gradients from minibatches and draws, velbo/gradient_options.h
 };
@@ -34,7 +35,8 @@ enum class Scalar { automatic, float32, float64 };
 VELBO_EXPORT std::string_view name(Scalar scalar) noexcept;  // "auto", "float", "double"
 VELBO_EXPORT Scalar parse_scalar(std::string_view text);
 
-// How a fit ended.  A limit is never success.
+// How a fit ended.  A limit is never success.  max_steps is also what ends having done all that its engine does without coming
+// within the tolerance; the message says so.
 enum class Status { converged, max_steps, max_seconds, diverged, interrupted };
 VELBO_EXPORT std::string_view name(Status status) noexcept;
 
@@ -66,6 +68,14 @@ struct FitOptions {
   std::uint64_t seed = 1;
   std::int64_t diagnostic_draws = 0;   // iid draws behind k_hat and the corrected moments; 0: up to 100,000, by cost
   std::optional<Posterior> init = {};  // warm start: an earlier fit of a model with the same latents
+  // Of a Model: further starts, each climbed; what has the highest ELBO is gone on with, the others are told of in the summary.
+  // Their means are scattered about the usual start's by 1, 2, 1, 2 ... of its sds (of 1 in z, or those of `init`), by the seed.
+  // Of the engine pathfinder: paths in place of climbs, never less than 4 in all.
+  std::int64_t restarts = 0;
+  // Of natural_gradient and saa: climb from where Pathfinder ends, unless the usual start has the higher ELBO.  Not with `init`.
+  bool pathfinder = false;
+  // Of Model::with_gradient: compare its gradient with central differences before the fit, at z = +-0.1 and at the start.
+  bool check_gradient = true;
   GradientOptions gradient = {};
   // A file that the fit's state is written to, whole or not at all, every checkpoint_seconds (0: after every step) and when
   // the fit ends.  Empty: none.
@@ -106,6 +116,14 @@ struct VELBO_EXPORT Summary {
     std::int64_t steps = 0, gradient_evaluations = 0, rows_read = 0, rejected_steps = 0;
     double full_passes = 0;  // rows_read / n_rows, of the fit; the diagnosis, whose first pass gives the
                              // final ELBO and checks the last step, is not counted
+    // What each start climbed to, the usual one first, where there were several; empty otherwise.
+    struct Start {
+      double elbo = std::numeric_limits<double>::quiet_NaN();  // NaN: no optimum was found from there
+      double elbo_se = 0;
+      bool same_optimum = true;  // as the best start's, as far as the two Gaussians tell: docs/models.md
+    };
+    std::vector<Start> starts;
+    std::int64_t best_start = 0;  // which of them was gone on with, from 0
     struct Seconds {
       double read = 0, fit = 0, diagnose = 0, total = 0;
     } seconds;

@@ -30,7 +30,8 @@ EngineReport load_report(const EngineState& state) {
           .steps = state.whole("report.steps"),
           .evaluations = state.whole("report.evaluations"),
           .rejected_steps = state.whole("report.rejected_steps"),
-          .rows_read = state.whole("report.rows_read")};
+          .rows_read = state.whole("report.rows_read"),
+          .starts = {}};
 }
 
 void save_expected(const std::string& name, const ExpectedLogJoint& expected, EngineState& state) {

@@ -10,6 +10,13 @@
 
 namespace velbo::internal {
 
+// What one of several starts led to.
+struct StartReport {
+  double elbo = std::numeric_limits<double>::quiet_NaN();  // NaN: to no optimum
+  double elbo_se = 0;
+  bool same_optimum = true;  // as the best
+};
+
 // Where an engine is.
 struct EngineReport {
   double elbo = std::numeric_limits<double>::quiet_NaN();     // of the last evaluated point
@@ -21,6 +28,9 @@ struct EngineReport {
   std::string message;   // why, where diverged
   std::string stage;
   std::int64_t steps = 0, evaluations = 0, rejected_steps = 0, rows_read = 0;
+  std::vector<StartReport>
+      starts;  // of engines that made several, once they are over; the engine's own state holds them
+  std::int64_t best_start = 0;
 };
 
 // Parts of states that engines share.

@@ -11,31 +11,22 @@ namespace {
 
 class FullRankUpdate final : public GaussianUpdate {
  public:
-  FullRankUpdate(const GaussianPoint& point, const ExpectedLogJoint& expected)
-      : point_(point), gradient_(expected.gradient) {
+  FullRankUpdate(const GaussianPoint& point, const ExpectedLogJoint& expected) : point_(point) {
     const auto lower = point.factor.triangularView<Eigen::Lower>();
     const Eigen::MatrixXd half = lower.transpose() * expected.curvature;
     const Eigen::MatrixXd whitened = half * lower;
     const Eigen::Index d = point.dimension();
-    g_ = Eigen::MatrixXd::Identity(d, d) - 0.5 * (whitened + whitened.transpose());
+    gradient_.mean = lower.transpose() * expected.gradient;
+    gradient_.factor = Eigen::MatrixXd::Identity(d, d) - 0.5 * (whitened + whitened.transpose());
   }
 
   [[nodiscard]] std::optional<GaussianPoint> at(double r) const override {
-    const Eigen::MatrixXd identity = Eigen::MatrixXd::Identity(g_.rows(), g_.cols());
-    std::optional<Eigen::MatrixXd> change = inverse_factor(identity - r * g_);
-    if (!change) change = inverse_factor(identity - r * g_ + 0.5 * r * r * g_ * g_);
-    if (!change) return std::nullopt;
-    GaussianPoint next = point_;
-    next.factor = point_.factor.triangularView<Eigen::Lower>() * *change;
-    next.mean += r * (next.factor * (next.factor.transpose() * gradient_));
-    if (!next.mean.allFinite() || !next.factor.allFinite()) return std::nullopt;
-    return next;
+    return natural_step(point_, gradient_, r, Expectations::exact);
   }
 
  private:
   GaussianPoint point_;
-  Eigen::VectorXd gradient_;
-  Eigen::MatrixXd g_;
+  WhitenedGradient gradient_;
 };
 
 class MeanFieldUpdate final : public GaussianUpdate {
@@ -86,15 +77,21 @@ std::unique_ptr<GaussianUpdate> mean_field_update(const GaussianPoint& point, co
   return std::make_unique<MeanFieldUpdate>(point, expected, std::move(newton_step));
 }
 
-std::optional<GaussianPoint> trust_region_step(const GaussianPoint& point, const WhitenedGradient& gradient, double r) {
+std::optional<GaussianPoint> natural_step(const GaussianPoint& point, const WhitenedGradient& gradient, double r,
+                                          Expectations expectations) {
   const Eigen::Index d = point.dimension();
   const Eigen::MatrixXd& g = gradient.factor;
-  const std::optional<Eigen::MatrixXd> change =
-      inverse_factor(Eigen::MatrixXd::Identity(d, d) - r * g + 0.5 * r * r * g * g);
+  const Eigen::MatrixXd identity = Eigen::MatrixXd::Identity(d, d);
+  const bool exact = expectations == Expectations::exact;
+  std::optional<Eigen::MatrixXd> change;
+  if (exact) change = inverse_factor(identity - r * g);
+  if (!change) change = inverse_factor(identity - r * g + 0.5 * r * r * g * g);
   if (!change) return std::nullopt;
   GaussianPoint next = point;
   const auto lower = point.factor.triangularView<Eigen::Lower>();
-  next.mean += lower * (r * gradient.mean);
+  const Eigen::VectorXd whitened =
+      exact ? Eigen::VectorXd(r * (*change * (change->transpose() * gradient.mean))) : r * gradient.mean;
+  next.mean += lower * whitened;
   next.factor = lower * *change;
   if (!next.mean.allFinite() || !next.factor.allFinite()) return std::nullopt;
   return next;

@@ -27,12 +27,15 @@ std::unique_ptr<GaussianUpdate> full_rank_update(const GaussianPoint& point, con
 std::unique_ptr<GaussianUpdate> mean_field_update(const GaussianPoint& point, const ExpectedLogJoint& expected,
                                                   Eigen::VectorXd newton_step);
 
-// The same step from a natural gradient that is an estimate (objectives/stein_gradient.h), always in the form that is positive
-// definite: whitened, the covariance's inverse becomes I - r G + r^2 G^2 / 2 and the mean moves by r times the gradient's.  Nothing
-// where numbers run out.
-std::optional<GaussianPoint> trust_region_step(const GaussianPoint& point, const WhitenedGradient& gradient, double r);
+// The step itself, which all full-rank engines make, from the gradient in whitened coordinates: g and G = I - L' C L there, exactly or
+// from draws (objectives/stein_gradient.h).  Nothing where numbers run out.
+//   exact      M = I - r G where that is positive definite, and the mean moves by r M^-1 g: Newton's method at r = 1
+//   estimated  M = I - r G + r^2 G^2 / 2 always, and the mean moves by r g: with a noisy M, M^-1 g would be biased
+enum class Expectations { exact, estimated };
+std::optional<GaussianPoint> natural_step(const GaussianPoint& point, const WhitenedGradient& gradient, double r,
+                                          Expectations expectations);
 
-// The length at which such a step stays where its gradient is believed: min(longest, 1 / |factor|_2, sqrt(D) / |mean|).
+// The length at which a step stays where an estimated gradient is believed: min(longest, 1 / |factor|_2, sqrt(D) / |mean|).
 double trust_radius(const WhitenedGradient& gradient, double longest);
 
 // The largest changes between two points, in posterior standard deviations: of a mean, in sds, and of the logarithm of an

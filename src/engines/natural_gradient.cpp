@@ -4,57 +4,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
 #include "engines/gaussian_update.h"
-#include "engines/nearest_family.h"
+#include "objectives/draws.h"
 
 namespace velbo::internal {
 namespace {
 
-// Climbing.
 constexpr double kLongestStep = 0.2;      // r
-constexpr double kLongestResidual = 1e6;  // of one draw, whitened
 constexpr std::size_t kWindow = 16;       // steps whose gradients are averaged
 constexpr double kForgetting = 1.0 / 20;  // of the ELBO that is shown
 constexpr std::int64_t kMostClimbing = 2000;
 constexpr std::int64_t kMostRejected = 40;  // steps in a row, each of which halves q's sds
 constexpr double kRunaway = 1e10;           // growth of an sd that no data or prior stops
-// Polishing.
-constexpr std::int64_t kFirstDraws = 1024, kMostDraws = 16384;
-constexpr double kPolishedTo = 0.05;  // of the tolerance
-// Checking.
-constexpr std::int64_t kCheckDraws = 4096, kMostCheckDraws = 65536;
-constexpr double kMostElements = 2e7;  // of draws in memory: 160 MB
-constexpr std::int64_t kMostChecks = 6;
-constexpr double kElboError =
-    0.01;  // nats, a standard error; of mean-field and low-rank fits, whose q is far from the posterior
-constexpr double kMostMasked = 0.01;  // share of q's draws
-constexpr const char* kNoDraws = "hardly a draw of q has a finite log joint";
+// Streams of the fit's key; engines/polish_and_check.cpp has 2 and 3.
+constexpr std::uint64_t kClimbing = 1, kComparing = 4, kScattering = 5, kFinding = 6;
 
 RowMajorMatrix mirrored(RowMajorMatrix eps) {
   const Eigen::Index half = eps.rows();
   eps.conservativeResize(2 * half, Eigen::NoChange);
   eps.bottomRows(half) = -eps.topRows(half);
   return eps;
-}
-
-// N(0, I), but for unit vectors, which z = 0 does not have a direction for.
-GaussianPoint standard_start(const Parameters& parameters) {
-  const std::int64_t d = parameters.n_unconstrained();
-  GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Zero(d), Eigen::MatrixXd::Identity(d, d)};
-  for (const ParameterBlock& block : parameters.blocks())
-    if (block.constraint == Constraint::unit_vector)
-      for (std::int64_t i = 0; i < block.count; ++i) out.mean[block.z_offset + i * block.size] = 1;
-  return out;
-}
-
-// A full-rank factor has D numbers a latent to find; the moments of the others' noise take more draws than there are of it.
-std::int64_t first_polishing_draws(FamilyKind family, std::int64_t dimension, std::int64_t rank) {
-  const std::int64_t least = family == FamilyKind::full_rank ? 8 * dimension : 3 * (dimension + rank) / 2;
-  return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(std::max(kFirstDraws, least))));
 }
 
 }  // namespace
@@ -65,81 +37,81 @@ NaturalGradientEngine::NaturalGradientEngine(std::unique_ptr<ModelDensity> densi
       context_(context),
       tolerance_(settings.tolerance),
       draws_(settings.draws > 0 ? settings.draws : std::max<std::int64_t>(32, (density_->n_latents() + 1) / 2)),
-      family_(settings.family),
-      rank_(settings.rank),
+      pathfinder_(settings.pathfinder && !init),
       key_(settings.key),
-      point_(init ? std::move(*init) : standard_start(density_->model().parameters())) {
+      point_(init ? std::move(*init) : standard_start(density_->model().parameters())),
+      starts_(point_, settings.restarts, fold_in(key_, kScattering)),
+      finish_(*density_, context_,
+              {.tolerance = settings.tolerance, .family = settings.family, .rank = settings.rank, .key = key_}) {
   draws_ += draws_ % 2;  // pairs
   start_sd_ = point_.sd();
-  report_.stage = fmt::format("climbing, {} draws", draws_);
+  tell_stage();
+}
+
+void NaturalGradientEngine::tell_stage() {
+  const std::string which =
+      starts_.count() > 1 ? fmt::format("start {} of {}, ", starts_.made() + 1, starts_.count()) : std::string();
+  report_.stage = phase_ == Phase::finding ? which + "pathfinder" : fmt::format("{}climbing, {} draws", which, draws_);
 }
 
 void NaturalGradientEngine::advance(std::int64_t n_steps) {
-  for (std::int64_t i = 0; i < n_steps && !report_.diverged && phase_ != Phase::done; ++i) {
+  for (std::int64_t i = 0; i < n_steps && !report_.diverged && !(phase_ == Phase::finishing && finish_.is_over());
+       ++i) {
     try {
       step();
     } catch (const OutOfTime&) {
-      count_gradients();
-      return;  // where the last whole step left it
+      // Where the last whole step left it: what is resumed from here has the same bits, this count among them.
+      density_->set_gradients(report_.evaluations);
+      return;
     }
   }
 }
 
 // Each case either does all that it does or, out of time, nothing; only then does the step count.
 void NaturalGradientEngine::step() {
-  if (report_.steps == 0) check_start();
-  if (!report_.diverged) {
-    switch (phase_) {
-      case Phase::climbing: climb(); break;
-      case Phase::starting: start_polishing(); break;
-      case Phase::polishing: polish(); break;
-      case Phase::checking: check(false); break;
-      case Phase::done: break;
-    }
+  switch (phase_) {
+    case Phase::setting_off: set_off(); break;
+    case Phase::finding: look_around(); break;
+    case Phase::climbing: climb(); break;
+    case Phase::comparing: compare(); break;
+    case Phase::finishing: finish_.step(report_); break;
   }
   ++report_.steps;
-  count_gradients();
+  report_.evaluations = density_->gradients();
 }
 
-void NaturalGradientEngine::count_gradients() { report_.evaluations = density_->gradients(); }
-
-std::string NaturalGradientEngine::place(const Eigen::VectorXd& z) const {
-  const std::vector<std::string> names = density_->model().parameters().unconstrained_names();
-  std::string out;
-  const Eigen::Index shown = std::min<Eigen::Index>(z.size(), 6);
-  for (Eigen::Index i = 0; i < shown; ++i)
-    out += fmt::format("{}{} = {:.3g}", i > 0 ? ", " : "", names[static_cast<std::size_t>(i)], z[i]);
-  return out + (shown < z.size() ? ", ..." : "");
+Key NaturalGradientEngine::key_of_start(std::uint64_t stream) const {
+  const Key key = fold_in(key_, stream);
+  return starts_.made() == 0 ? key : fold_in(key, static_cast<std::uint64_t>(starts_.made()));
 }
 
-// One NaN makes all derivatives NaN, so the latent to name is the one that makes the rest finite when it is moved.
-void NaturalGradientEngine::check_start() {
-  const std::vector<std::string> names = density_->model().parameters().unconstrained_names();
-  const Eigen::Index d = point_.dimension();
-  double value = 0;
-  Eigen::VectorXd gradient(d);
-  const auto finite_at = [&](const Eigen::VectorXd& z) {
-    density_->evaluate(1, z.data(), &value, gradient.data());
-    return std::isfinite(value) && gradient.allFinite();
-  };
-  if (finite_at(point_.mean)) return;
-  const std::string what = std::isfinite(value) ? std::string("the gradient of the log joint is not finite")
-                           : std::isnan(value)  ? std::string("the log joint is not a number")
-                                                : fmt::format("the log joint is {}", value);
-  for (Eigen::Index i = 0; i < d; ++i)
-    for (const double shift : {1.0, -1.0}) {
-      Eigen::VectorXd moved = point_.mean;
-      moved[i] += shift;
-      if (finite_at(moved))
-        return diverge(fmt::format("{} at the start ({}); with {} = {:.3g} it is finite", what, place(point_.mean),
-                                   names[static_cast<std::size_t>(i)], moved[i]));
-    }
-  diverge(fmt::format("{} at the start ({}), nor is it finite when any one latent is moved by 1", what,
-                      place(point_.mean)));
+Pathfinder NaturalGradientEngine::path_from(const GaussianPoint& start) const {
+  return {*density_, start, key_of_start(kFinding)};
+}
+
+void NaturalGradientEngine::set_off() {
+  GaussianPoint start = starts_.made() == 0 ? point_ : starts_.at(starts_.made(), *density_);
+  std::string wrong = why_not_finite(*density_, start.mean);
+  if (!wrong.empty()) return fail(std::move(wrong));
+  if (pathfinder_) path_.emplace(path_from(start));
+  point_ = std::move(start);
+  climbed_ = rejected_in_a_row_ = 0;
+  window_.clear();
+  phase_ = pathfinder_ ? Phase::finding : Phase::climbing;
+  tell_stage();
+}
+
+void NaturalGradientEngine::look_around() {
+  if (path_->step()) return;
+  point_ = path_->best();
+  report_.elbo = path_->best_elbo().value;
+  path_.reset();
+  phase_ = Phase::climbing;
+  tell_stage();
 }
 
 std::optional<EvaluatedDraws> NaturalGradientEngine::climbing_draws() {
-  const RowMajorMatrix eps = mirrored(DrawNoise(context_, point_, draws_ / 2, DrawKind::iid, fold_in(key_, 1))
+  const RowMajorMatrix eps = mirrored(DrawNoise(context_, point_, draws_ / 2, DrawKind::iid, key_of_start(kClimbing))
                                           .at(static_cast<std::uint32_t>(climbed_)));
   const RowMajorMatrix z = draws_of(point_, eps);
   Eigen::VectorXd value(draws_);
@@ -159,8 +131,8 @@ void NaturalGradientEngine::climb() {
     ++report_.rejected_steps;
     point_.factor *= 0.5;
     if (++rejected_in_a_row_ >= kMostRejected)
-      diverge(fmt::format("{} steps in a row found hardly a draw at which the log joint is finite, the last around {}",
-                          rejected_in_a_row_, place(point_.mean)));
+      fail(fmt::format("{} steps in a row found hardly a draw at which the log joint is finite, the last around {}",
+                       rejected_in_a_row_, place(*density_, point_.mean)));
     return;
   }
   rejected_in_a_row_ = 0;
@@ -171,7 +143,7 @@ void NaturalGradientEngine::climb() {
   report_.elbo = average_elbo_;
   const WhitenedGradient gradient = stein_gradient(draws->eps, residuals);
   const double r = trust_radius(gradient, kLongestStep);
-  if (std::optional<GaussianPoint> next = trust_region_step(point_, gradient, r)) {
+  if (std::optional<GaussianPoint> next = natural_step(point_, gradient, r, Expectations::estimated)) {
     point_ = std::move(*next);
   } else {
     ++report_.rejected_steps;
@@ -179,8 +151,43 @@ void NaturalGradientEngine::climb() {
   }
   check_growth();
   if (report_.diverged || !(only_noise_is_left() || climbed_ >= kMostClimbing)) return;
-  take_family();
-  next_round();
+  if (starts_.count() > 1) {
+    phase_ = Phase::comparing;
+  } else {
+    finish(std::move(point_));
+  }
+}
+
+void NaturalGradientEngine::compare() {
+  const FreshDraws fresh(*density_, context_, tolerance_, fold_in(key_, kComparing));
+  const FreshLook look = fresh.elbo(point_, static_cast<std::uint32_t>(starts_.made()), true);
+  masked_ += look.n_masked;
+  if (!look.enough) return fail("hardly a draw of q has a finite log joint");
+  starts_.keep(point_, look.elbo, look.elbo_se);
+  after_a_start();
+}
+
+void NaturalGradientEngine::after_a_start() {
+  if (!starts_.are_over()) {
+    phase_ = Phase::setting_off;
+    tell_stage();
+  } else if (starts_.best()) {
+    finish(*starts_.best());
+  } else {
+    diverge(starts_.first_failure());
+  }
+}
+
+void NaturalGradientEngine::finish(GaussianPoint climbed) {
+  phase_ = Phase::finishing;
+  finish_.take(std::move(climbed));
+  finish_.begin(report_);
+}
+
+void NaturalGradientEngine::fail(std::string why) {
+  if (starts_.count() == 1) return diverge(std::move(why));
+  starts_.keep_failure(std::move(why));
+  after_a_start();
 }
 
 void NaturalGradientEngine::follow(const MarginalErrors& errors) {
@@ -222,164 +229,34 @@ void NaturalGradientEngine::diverge(std::string why) {
   report_.message = std::move(why);
 }
 
-// The Gaussian of the family that is nearest to a full-rank one.
-void NaturalGradientEngine::take_family() {
-  climbed_factor_ = point_.factor;
-  if (family_ == FamilyKind::mean_field) point_ = nearest_mean_field(point_);
-  if (family_ == FamilyKind::low_rank) point_ = near_low_rank(point_, rank_);
-}
-
-void NaturalGradientEngine::next_round() {
-  phase_ = Phase::starting;
-  polishing_draws_ =
-      polishing_draws_ > 0 ? 2 * polishing_draws_ : first_polishing_draws(family_, point_.dimension(), rank_);
-  report_.stage = fmt::format("polishing, {} draws", polishing_draws_);
-}
-
-void NaturalGradientEngine::start_polishing() {
-  const auto scramble = static_cast<std::uint32_t>(std::countr_zero(static_cast<std::uint64_t>(polishing_draws_)));
-  const Eigen::MatrixXd& mean_factor = family_ == FamilyKind::full_rank ? point_.factor : climbed_factor_;
-  SaaPolish polishing(*density_, point_, mean_factor, polishing_draws_, fold_in(key_, 2), scramble);
-  polishing_ = std::move(polishing);
-  masked_ += polishing_->n_masked();
-  phase_ = Phase::polishing;
-}
-
-void NaturalGradientEngine::polish() {
-  const bool more = polishing_->step(kPolishedTo * tolerance_);
-  point_ = polishing_->point();
-  report_.elbo = polishing_->elbo();
-  report_.error_sd = polishing_->remaining();
-  is_checked_ = false;
-  if (more) return;
-  // Two rounds that both stopped short agree as well: what they left counts too.
-  if (before_doubling_)
-    disagreement_ = std::max(distance_in_sds(*before_doubling_, point_).largest(), report_.error_sd);
-  const bool last = disagreement_ <= tolerance_ || (before_doubling_ && !may_double());
-  before_doubling_ = point_;
-  if (last) {
-    phase_ = Phase::checking;
-    report_.stage = "checking";
-  } else {
-    next_round();
-  }
-}
-
-EvaluatedDraws NaturalGradientEngine::independent_draws(std::int64_t count, std::uint32_t stage, bool gradients) {
-  const RowMajorMatrix eps = DrawNoise(context_, point_, count, DrawKind::iid, fold_in(key_, 3)).at(stage);
-  const RowMajorMatrix z = draws_of(point_, eps);
-  Eigen::VectorXd value(count);
-  RowMajorMatrix gradient = RowMajorMatrix::Zero(count, gradients ? point_.dimension() : 0);
-  density_->evaluate(count, z.data(), value.data(), gradients ? gradient.data() : nullptr);
-  return finite_draws(eps, gradient, std::move(value));
-}
-
-void NaturalGradientEngine::check(bool within_limits) {
-  double distance = disagreement_;
-  if (family_ == FamilyKind::full_rank) {
-    distance = distance_by_fresh_draws(within_limits);
-  } else {
-    std::int64_t count = check_draws();
-    for (std::uint32_t round = 0; round < 2; ++round) {
-      const EvaluatedDraws draws = independent_draws(count, 2 * static_cast<std::uint32_t>(checks_) + round, false);
-      if (draws.n_draws() < 2) return diverge(kNoDraws);
-      keep_elbo(draws);
-      if (within_limits || report_.elbo_se <= kElboError) break;
-      count = std::min(kMostCheckDraws, affordable_draws());
-    }
-  }
-  if (report_.diverged) return;
-  ++checks_;
-  // Stein's identity does not hold where q goes on and the model ends: the optimum that was found is another one.
-  const bool cut_off = masked_share_ > kMostMasked;
-  report_.error_sd = cut_off ? std::numeric_limits<double>::infinity() : distance;
-  report_.on_all_data = true;
-  is_checked_ = true;
-  if (within_limits) return;
-  if (report_.error_sd <= tolerance_) {
-    phase_ = Phase::done;
-  } else if (!cut_off && family_ == FamilyKind::full_rank && checks_ < kMostChecks && may_double()) {
-    report_.on_all_data = false;
-    next_round();
-  } else {
-    stall();
-  }
-}
-
-void NaturalGradientEngine::stall() {
-  phase_ = Phase::done;
-  report_.stalled = true;
-  report_.message =
-      masked_share_ > kMostMasked
-          ? fmt::format(
-                "at {:.0f} % of q's draws the log density is not finite: the model ends where a Gaussian does not; "
-                "give the parameter a constraint",
-                100 * masked_share_)
-          : fmt::format(
-                "about {:.2g} posterior sds from the optimum, and more draws than are allowed would be needed to come "
-                "nearer (tolerance {:.2g})",
-                report_.error_sd, tolerance_);
-}
-
-std::int64_t NaturalGradientEngine::check_draws() const {
-  return std::clamp<std::int64_t>(affordable_draws(), 256, kCheckDraws);
-}
-
-std::int64_t NaturalGradientEngine::affordable_draws() const {
-  return static_cast<std::int64_t>(kMostElements / static_cast<double>(point_.dimension() + point_.rank()));
-}
-
-bool NaturalGradientEngine::may_double() const {
-  return 2 * polishing_draws_ <= std::max(kMostDraws, first_polishing_draws(family_, point_.dimension(), rank_));
-}
-
-void NaturalGradientEngine::keep_elbo(const EvaluatedDraws& draws) {
-  masked_ += draws.n_masked;
-  masked_share_ = static_cast<double>(draws.n_masked) / static_cast<double>(draws.n_masked + draws.n_draws());
-  const ElboEstimate elbo = elbo_of_draws(point_, draws);
-  report_.elbo = elbo.value;
-  report_.elbo_se = elbo.standard_error;
-}
-
-// With a second, larger set of draws where the first leaves the answer open.
-double NaturalGradientEngine::distance_by_fresh_draws(bool within_limits) {
-  std::int64_t count = check_draws();
-  MarginalErrors errors;
-  for (std::uint32_t round = 0; round < 2; ++round) {
-    const EvaluatedDraws draws = independent_draws(count, 2 * static_cast<std::uint32_t>(checks_) + round, true);
-    if (draws.n_draws() < 2) break;
-    errors = marginal_errors(point_, draws.eps, whitened_residuals(point_, draws, kLongestResidual));
-    keep_elbo(draws);
-    const double wanted = std::ceil(static_cast<double>(count) * std::pow(2 * errors.largest_se() / tolerance_, 2));
-    const auto most = std::min(kMostCheckDraws, affordable_draws());
-    if (within_limits || !(wanted > static_cast<double>(count)) || count >= most) break;
-    count = static_cast<std::int64_t>(std::min(wanted, static_cast<double>(most)));
-  }
-  if (errors.mean.size() == 0) {
-    diverge(kNoDraws);
-    return report_.error_sd;
-  }
-  return std::max(errors.largest(), errors.largest_se());  // no answer is known better than it was looked at
+const GaussianPoint& NaturalGradientEngine::point() const {
+  return phase_ == Phase::finishing ? finish_.point() : point_;
 }
 
 double NaturalGradientEngine::evaluate() {
-  // What was asked for, wherever the climb is.
-  if (phase_ == Phase::climbing && family_ != point_.family) take_family();
-  if (is_checked_ || report_.diverged) return report_.elbo;
+  // What was asked for, wherever the climb is: of several starts the best of those that are over.
+  if (phase_ != Phase::finishing) {
+    if (phase_ == Phase::finding) point_ = path_->best();
+    finish(starts_.best() ? *starts_.best() : point_);
+  }
+  starts_.tell(report_);
+  if (report_.diverged) return report_.elbo;
   try {
-    check(true);
+    finish_.check(true, report_);
   } catch (const OutOfTime&) {
     // The ELBO of the last steps will have to do, and nothing is known of the distance.
     report_.error_sd = std::numeric_limits<double>::infinity();
     report_.elbo_se = std::numeric_limits<double>::quiet_NaN();
   }
-  count_gradients();
+  report_.evaluations = density_->gradients();
   return report_.elbo;
 }
 
 std::vector<std::string> NaturalGradientEngine::findings() {
-  if (masked_ == 0) return {};
-  return {fmt::format("{} draws had a log density or gradient that is not finite and were left out", masked_)};
+  std::vector<std::string> out = starts_.findings();
+  if (const std::int64_t masked = masked_ + finish_.n_masked(); masked > 0)
+    out.push_back(fmt::format("{} draws had a log density or gradient that is not finite and were left out", masked));
+  return out;
 }
 
 }  // namespace velbo::internal

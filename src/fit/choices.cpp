@@ -20,6 +20,7 @@ constexpr std::int64_t kFullRankMost = 5000;
 // Up to this many rows a step over all of them costs little; beyond, this many have a small share of noise.
 constexpr std::int64_t kRowsOfAStep = 8192, kBatchRows = 4096;
 constexpr std::int64_t kDraws = 8;
+constexpr std::int64_t kMostRestarts = 1000;
 // A float column whose mean is this many times its sd keeps 4 of its 7 digits.
 constexpr double kFarFromZero = 1000;
 // A row of count y adds about y log y to the log likelihood, of which float keeps 7 digits.
@@ -42,6 +43,8 @@ void check_options(const FitOptions& options) {
   if (options.diagnostic_draws != 0 && options.diagnostic_draws < 100)
     refuse("diagnostic_draws", static_cast<double>(options.diagnostic_draws), "0 (chosen by cost) or at least 100");
   if (!(options.checkpoint_seconds >= 0)) refuse("checkpoint_seconds", options.checkpoint_seconds, "0 or more");
+  if (options.restarts < 0 || options.restarts > kMostRestarts)
+    refuse("restarts", static_cast<double>(options.restarts), "0 to 1000");
   if (options.rank < 0) refuse("rank", static_cast<double>(options.rank), "1 or more (0: chosen)");
   const GradientOptions& g = options.gradient;
   if (g.draws < 0) refuse("draws", static_cast<double>(g.draws), "1 or more (0: chosen)");
@@ -62,12 +65,15 @@ void choose_engine(const GlmData& data, const FitOptions& options, Choices& out)
   const bool stochastic = asked.batch_size > 0 || asked.estimator == Estimator::weights ||
                           asked.estimator == Estimator::local ||
                           asked.variance_reduction != VarianceReduction::automatic;
-  if (options.engine == EngineKind::natural_gradient || options.engine == EngineKind::saa)
+  if (options.engine == EngineKind::natural_gradient || options.engine == EngineKind::saa ||
+      options.engine == EngineKind::pathfinder)
     throw Error(
         ErrorCode::argument,
         fmt::format("engine {} is for models that are known by their log density; a formula's has newton, whose "
                     "expectations are exact",
                     name(options.engine)));
+  if (options.restarts > 0 || options.pathfinder)
+    throw Error(ErrorCode::argument, "restarts and pathfinder are for models that are known by their log density");
   if (options.engine == EngineKind::newton && stochastic)
     throw Error(ErrorCode::argument,
                 "engine newton looks at all rows and takes no draws: batches, draws and estimators "

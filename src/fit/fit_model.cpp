@@ -6,9 +6,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <memory>
 #include <optional>
+#include <span>
 
 #include "engines/natural_gradient.h"
+#include "engines/pathfinder_engine.h"
+#include "engines/starts.h"
 #include "fit/checkpoint.h"
 #include "fit/fit_loop.h"
 #include "fit/model_choices.h"
@@ -61,7 +65,46 @@ Identity model_identity(const Model& model, const FitOptions& options, const Mod
           {"draws", std::to_string(options.gradient.draws)},
           {"seed", std::to_string(options.seed)},
           {"tolerance", fmt::format("{:a}", options.tolerance)},
+          {"restarts", std::to_string(options.restarts)},
+          {"pathfinder", options.pathfinder ? "yes" : "no"},
           {"init", options.init ? "given" : "none"}};
+}
+
+std::unique_ptr<Engine> make_engine(std::unique_ptr<ModelDensity> density, const Context& context,
+                                    const FitOptions& options, const ModelChoices& choices,
+                                    std::optional<GaussianPoint> init) {
+  const Key key = make_key(options.seed, Purpose::step);
+  if (choices.engine == EngineKind::pathfinder)
+    return std::make_unique<PathfinderEngine>(
+        std::move(density), context,
+        PathfinderEngine::Settings{.tolerance = options.tolerance, .restarts = options.restarts, .key = key},
+        std::move(init));
+  return std::make_unique<NaturalGradientEngine>(std::move(density), context,
+                                                 NaturalGradientEngine::Settings{.tolerance = options.tolerance,
+                                                                                 .draws = options.gradient.draws,
+                                                                                 .family = choices.family,
+                                                                                 .rank = choices.rank,
+                                                                                 .restarts = options.restarts,
+                                                                                 .pathfinder = options.pathfinder,
+                                                                                 .key = key},
+                                                 std::move(init));
+}
+
+// A gradient that somebody wrote is wrong more often than not, and then nothing that follows would say so.  Where the fit starts it may
+// be another than near z = 0: another branch, another scale.
+void check_own_gradient(const Model& model, const std::optional<GaussianPoint>& init) {
+  const auto check = [&](std::span<const double> z) {
+    const GradientCheck checked = check_gradient(model, z);
+    if (!checked.passed)
+      refuse(fmt::format("the gradient of \"{}\" is not that of its log density: {}", model.name(), checked.message));
+  };
+  check({});
+  const Eigen::VectorXd start = init ? init->mean : standard_start(model.parameters()).mean;
+  const std::span<const double> z(start.data(), static_cast<std::size_t>(start.size()));
+  // Where it is not finite the fit itself says so, and more.
+  std::vector<double> gradient(z.size());
+  if (!std::isfinite(model.log_joint(z, gradient))) return;
+  if (Eigen::VectorXd::Map(gradient.data(), start.size()).allFinite()) check(z);
 }
 
 Posterior make_posterior(const Model& model, const GaussianPoint& point) {
@@ -99,27 +142,19 @@ Diagnosis diagnose_model(const Model& model, Engine& engine, const Context& cont
 Fit fit_or_throw(const Model& model, const FitOptions& options) {
   const Stopwatch watch;
   const ModelChoices choices = choose(model, options);
-  if (!model.is_differentiated()) {
-    // A gradient that somebody wrote is wrong more often than not, and then nothing that follows would say so.
-    const GradientCheck checked = check_gradient(model);
-    if (!checked.passed)
-      refuse(fmt::format("the gradient of \"{}\" is not that of its log density: {}", model.name(), checked.message));
-  }
+  std::optional<GaussianPoint> init = initial_point(model, options);
+  if (!model.is_differentiated() && options.check_gradient) check_own_gradient(model, init);
   const Context context(Device{}, options.threads);
   auto density = std::make_unique<ModelDensity>(model, context, choices.device);
   if (std::isfinite(options.max_seconds))
     density->set_deadline(watch.start() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                               std::chrono::duration<double>(options.max_seconds)));
-  NaturalGradientEngine engine(std::move(density), context,
-                               {.tolerance = options.tolerance,
-                                .draws = options.gradient.draws,
-                                .family = choices.family,
-                                .rank = choices.rank,
-                                .key = make_key(options.seed, Purpose::step)},
-                               initial_point(model, options));
+  const std::unique_ptr<Engine> engine_made =
+      make_engine(std::move(density), context, options, choices, std::move(init));
+  Engine& engine = *engine_made;
   const Identity identity =
       options.checkpoint.empty() && options.resume.empty() ? Identity() : model_identity(model, options, choices);
-  const std::int64_t max_steps = options.max_steps > 0 ? options.max_steps : 10000;
+  const std::int64_t max_steps = options.max_steps > 0 ? options.max_steps : 10000 * (1 + options.restarts);
   const Outcome outcome = run(engine, options, max_steps, identity, watch);
   const EngineReport report = engine.report();
   const double fit_seconds = watch.seconds() - outcome.seconds_evaluating;
@@ -144,6 +179,9 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   summary.fit.scalar_reason =
       in_float ? "the model's side on the device is in float" : "log densities are evaluated in double";
   summary.fit.full_passes = static_cast<double>(report.evaluations);
+  for (const StartReport& start : report.starts)
+    summary.fit.starts.push_back({start.elbo, start.elbo_se, start.same_optimum});
+  summary.fit.best_start = report.best_start;
   summary.warnings = engine.findings();
   judge(summary);
   return {std::move(summary), std::move(posterior)};

@@ -36,15 +36,20 @@ std::int64_t chosen_rank(const Model& model, const FitOptions& options) {
 void check(const Model& model, const FitOptions& options) {
   check_options(options);
   if (options.engine == EngineKind::newton || options.engine == EngineKind::gradient)
-    refuse(fmt::format(
-        "engine is \"{}\", expected \"natural_gradient\", \"saa\" or \"auto\" for \"{}\", which is known by its "
-        "log density alone",
-        name(options.engine), model.name()));
+    refuse(
+        fmt::format("engine is \"{}\", expected \"natural_gradient\", \"saa\", \"pathfinder\" or \"auto\" for \"{}\", "
+                    "which is known by its "
+                    "log density alone",
+                    name(options.engine), model.name()));
   const bool full_rank = options.family == FamilyKind::automatic || options.family == FamilyKind::full_rank;
-  if (options.engine == EngineKind::natural_gradient && !full_rank)
-    refuse(fmt::format(
-        "family is \"{}\", expected \"full_rank\" or \"auto\" for the engine natural_gradient; saa fits the others",
-        name(options.family)));
+  const bool for_full_rank = options.engine == EngineKind::natural_gradient || options.engine == EngineKind::pathfinder;
+  if (for_full_rank && !full_rank)
+    refuse(fmt::format("family is \"{}\", expected \"full_rank\" or \"auto\" for the engine {}; saa fits the others",
+                       name(options.family), name(options.engine)));
+  if (options.pathfinder && options.engine == EngineKind::pathfinder)
+    refuse("pathfinder as a start is for the engines natural_gradient and saa; the engine pathfinder is one");
+  if (options.pathfinder && options.init)
+    refuse("an init and pathfinder were given, which are two places to start from");
   if (options.rank > 0 && options.family != FamilyKind::low_rank)
     refuse(fmt::format("a rank was given, but family {} has none; low_rank has", name(chosen_family(options))));
   if (options.rank > model.n_latents())

@@ -19,8 +19,11 @@ struct Named {
 template <class E>
 Named(E, const char*) -> Named<E>;  // Clang 14 does not deduce aggregates by itself
 
-constexpr std::array engines = {Named{EngineKind::automatic, "auto"}, Named{EngineKind::newton, "newton"},
-                                Named{EngineKind::natural_gradient, "natural_gradient"}, Named{EngineKind::saa, "saa"},
+constexpr std::array engines = {Named{EngineKind::automatic, "auto"},
+                                Named{EngineKind::newton, "newton"},
+                                Named{EngineKind::natural_gradient, "natural_gradient"},
+                                Named{EngineKind::saa, "saa"},
+                                Named{EngineKind::pathfinder, "pathfinder"},
                                 Named{EngineKind::gradient, "gradient"}};
 
 constexpr std::array estimators = {Named{Estimator::automatic, "auto"}, Named{Estimator::weights, "weights"},

@@ -37,6 +37,10 @@ Json model_to_json(const Summary::Model& model) {
 }
 
 Json run_to_json(const Summary::Run& run, bool converged) {
+  Json starts = Json::array();
+  for (const Summary::Run::Start& start : run.starts)
+    starts.push_back(
+        {{"elbo", number(start.elbo)}, {"elbo_se", number(start.elbo_se)}, {"same_optimum", start.same_optimum}});
   return {{"engine", run.engine},
           {"engine_reason", run.engine_reason},
           {"family", run.family},
@@ -61,7 +65,9 @@ Json run_to_json(const Summary::Run& run, bool converged) {
            {{"read", number(run.seconds.read)},
             {"fit", number(run.seconds.fit)},
             {"diagnose", number(run.seconds.diagnose)},
-            {"total", number(run.seconds.total)}}}};
+            {"total", number(run.seconds.total)}}},
+          {"starts", std::move(starts)},
+          {"best_start", run.best_start}};
 }
 
 Json quality_to_json(const Summary::Quality& quality) {
@@ -150,6 +156,11 @@ Summary::Run run_from_json(const Json& json) {
   run.seconds.fit = required<double>(seconds, "fit");
   run.seconds.diagnose = required<double>(seconds, "diagnose");
   run.seconds.total = required<double>(seconds, "total");
+  if (json.contains("starts"))
+    for (const Json& start : json.at("starts"))
+      run.starts.push_back(
+          {required<double>(start, "elbo"), required<double>(start, "elbo_se"), required<bool>(start, "same_optimum")});
+  optional(json, "best_start", run.best_start);
   return run;
 }
 

@@ -1,5 +1,6 @@
 // fit/summary_report.cpp - the summary for people, at most 100 columns wide.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -110,6 +111,17 @@ std::string with_reason(const std::string& what, const std::string& reason) {
   return reason.empty() ? what : what + ": " + reason;
 }
 
+// "3, the best number 3; ELBOs before the last phases: -12.31 +- 0.02 (elsewhere), none, -10.11 +- 0.02"
+std::string starts_text(const Summary::Run& run) {
+  std::vector<std::string> elbos;
+  for (const Summary::Run::Start& start : run.starts)
+    elbos.push_back(std::isfinite(start.elbo) ? fmt::format("{:.2f} +- {:.2g}{}", start.elbo, start.elbo_se,
+                                                            start.same_optimum ? "" : " (elsewhere)")
+                                              : "none");
+  return fmt::format("{}, the best number {}; ELBOs before the last phases: {}", run.starts.size(), run.best_start + 1,
+                     fmt::join(elbos, ", "));
+}
+
 std::string fit_part(const Summary& summary) {
   const Summary::Run& run = summary.fit;
   const std::string work =
@@ -123,6 +135,7 @@ std::string fit_part(const Summary& summary) {
   if (run.rejected_steps > 0) text += fmt::format("; {} rejected", internal::with_thousands(run.rejected_steps));
   std::string out = labelled("fit", text);
   if (!run.message.empty() && !summary.converged()) out += labelled("", run.message);
+  if (!run.starts.empty()) out += labelled("starts", starts_text(run));
   out += labelled("engine", with_reason(run.engine + ", " + run.estimator, run.engine_reason));
   out += labelled("family", with_reason(run.family, run.family_reason));
   out += labelled("device",

@@ -30,6 +30,9 @@ struct WhitenedGradient {
   Eigen::MatrixXd factor;  // [D, D] symmetric
 };
 
+// For whitened_residuals(), in sds: beyond any that means something.
+inline constexpr double kLongestResidual = 1e6;
+
 // h [S, D]; rows longer than `longest` are shortened to that: far out in the tails a few draws would decide alone.
 Eigen::MatrixXd whitened_residuals(const GaussianPoint& point, const EvaluatedDraws& draws, double longest);
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
 #include <Eigen/LU>
 
@@ -24,13 +25,13 @@ GaussianPoint some_point(Eigen::Index d) {
   return {FamilyKind::full_rank, normals(d, 1, 2), factor};
 }
 
-TEST(TrustRegionStep, IsItsFormula) {
+TEST(NaturalStep, IsItsFormula) {
   constexpr Eigen::Index d = 5;
   const GaussianPoint point = some_point(d);
   const Eigen::MatrixXd g = normals(d, d, 3);
   const WhitenedGradient gradient{normals(d, 1, 4), 0.5 * (g + g.transpose())};
   constexpr double r = 0.15;
-  const auto next = trust_region_step(point, gradient, r);
+  const auto next = natural_step(point, gradient, r, Expectations::estimated);
   ASSERT_TRUE(next);
   const Eigen::MatrixXd identity = Eigen::MatrixXd::Identity(d, d);
   const Eigen::MatrixXd inverse =
@@ -42,15 +43,38 @@ TEST(TrustRegionStep, IsItsFormula) {
   EXPECT_TRUE(next->mean.isApprox(point.mean + r * point.factor * gradient.mean, 1e-12));
 }
 
+// Of exact expectations: P' = (1 - r) P + r C and mu' = mu + r P'^-1 g, in the latents' own coordinates; also where the whitened form of
+// an estimate would give another answer (r = 1).
+TEST(NaturalStep, OfExactExpectationsMixesPrecisions) {
+  constexpr Eigen::Index d = 5;
+  const GaussianPoint point = some_point(d);
+  const Eigen::MatrixXd root = normals(d, d, 8), curvature = root * root.transpose() + Eigen::MatrixXd::Identity(d, d),
+                        precision = (point.factor * point.factor.transpose()).inverse();
+  const Eigen::VectorXd gradient = normals(d, 1, 9);
+  const WhitenedGradient whitened{
+      point.factor.transpose() * gradient,
+      Eigen::MatrixXd::Identity(d, d) - point.factor.transpose() * curvature * point.factor};
+  const auto update = full_rank_update(point, {.value = 0, .slack = 0, .gradient = gradient, .curvature = curvature});
+  for (const double r : {0.3, 1.0}) {
+    const auto next = natural_step(point, whitened, r, Expectations::exact);
+    ASSERT_TRUE(next);
+    const Eigen::MatrixXd mixed = (1 - r) * precision + r * curvature;
+    EXPECT_TRUE((next->factor * next->factor.transpose() * mixed).isIdentity(1e-10)) << r;
+    EXPECT_TRUE(next->mean.isApprox(point.mean + r * mixed.llt().solve(gradient), 1e-10)) << r;
+    EXPECT_TRUE(update->at(r)->factor.isApprox(next->factor, 1e-12)) << r;
+    EXPECT_TRUE(update->at(r)->mean.isApprox(next->mean, 1e-12)) << r;
+  }
+}
+
 // The plain form I - r G is not positive definite here.
-TEST(TrustRegionStep, StaysAGaussianWhateverTheGradient) {
+TEST(NaturalStep, StaysAGaussianWhateverTheGradient) {
   constexpr Eigen::Index d = 6;
   const GaussianPoint point = some_point(d);
   for (const double size : {1e-3, 1.0, 1e3, 1e6}) {
     const Eigen::MatrixXd g = size * normals(d, d, 5);
     const WhitenedGradient gradient{size * normals(d, 1, 6), 0.5 * (g + g.transpose())};
     const double r = trust_radius(gradient, 0.2);
-    const auto next = trust_region_step(point, gradient, r);
+    const auto next = natural_step(point, gradient, r, Expectations::estimated);
     ASSERT_TRUE(next) << size;
     const double change = distance_in_sds(point, *next).sds;
     // Eigenvalues of I - rG + r^2 G^2 / 2 at r |G| = 1 (up to what power iteration misses) lie in [1/2, 5/2].
@@ -70,7 +94,7 @@ TEST(TrustRadius, IsTheSmallestOfThree) {
 }
 
 // Where the model is Gaussian and the gradient exact, the steps arrive.
-TEST(TrustRegionStep, ArrivesWithExactGradients) {
+TEST(NaturalStep, ArrivesWithExactGradients) {
   constexpr Eigen::Index d = 4;
   const GaussianPoint posterior = some_point(d);
   const Eigen::MatrixXd precision = (posterior.factor * posterior.factor.transpose()).inverse();
@@ -78,7 +102,7 @@ TEST(TrustRegionStep, ArrivesWithExactGradients) {
   for (int step = 0; step < 100; ++step) {
     const WhitenedGradient gradient{q.factor.transpose() * precision * (posterior.mean - q.mean),
                                     Eigen::MatrixXd::Identity(d, d) - q.factor.transpose() * precision * q.factor};
-    q = *trust_region_step(q, gradient, trust_radius(gradient, 0.2));
+    q = *natural_step(q, gradient, trust_radius(gradient, 0.2), Expectations::estimated);
   }
   EXPECT_LT(distance_in_sds(posterior, q).largest(), 1e-6);
 }

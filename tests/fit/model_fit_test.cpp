@@ -1,45 +1,18 @@
-// Fits of models in code: what they answer, what they say when a model is wrong, and that they stop, resume and repeat.
+// Fits of models in code: what they answer.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <numbers>
-#include <thread>
 
-#include "support/errors.h"
 #include "support/gaussian_target.h"
-#include "support/scratch.h"
-#include "velbo/distributions.h"
-#include "velbo/functions.h"
+#include "support/small_models.h"
 #include "velbo/velbo.h"
 
 namespace velbo {
 namespace {
 
-using test::error_of;
-
-// z1 ~ normal(1, 2), z2 | z1 ~ normal(z1 / 2, 1), s ~ lognormal(-1, 0.5): Gaussian in z.
-struct Exact {
-  template <class T>
-  T operator()(const T* theta) const {
-    return normal_lpdf(theta[0], 1, 2) + normal_lpdf(theta[1], theta[0] / 2, 1) + lognormal_lpdf(theta[2], -1, 0.5);
-  }
-};
-Model exact_model() { return {{real("z", {2}), positive("s")}, Exact{}, "exact"}; }
-
-// Eight schools, not centred.
-struct Funnel {
-  std::array<double, 8> y{28, 8, -3, 7, -1, 1, 18, 12}, sigma{15, 10, 16, 11, 9, 11, 10, 18};
-  template <class T>
-  T operator()(const T* theta) const {
-    const T &mu = theta[0], &tau = theta[1];
-    T sum = normal_lpdf(mu, 0, 5) + half_cauchy_lpdf(tau, 5);
-    for (std::size_t j = 0; j < 8; ++j)
-      sum += std_normal_lpdf(theta[2 + j]) + normal_lpdf(y[j], mu + tau * theta[2 + j], sigma[j]);
-    return sum;
-  }
-};
-Model funnel() { return {{real("mu"), positive("tau"), real("school", {8})}, Funnel{}, "eight schools"}; }
+using test::exact_model;
+using test::funnel;
 
 TEST(ModelFit, IsExactWhereThePosteriorIsGaussian) {
   const Fit fit = velbo::fit(exact_model());
@@ -153,188 +126,6 @@ TEST(ModelFit, FitsSmallerFamiliesToo) {
       << mean_field.summary.quality.advice;
 }
 
-// Interrupted while climbing and while polishing.
-TEST(ModelFit, GoesOnFromACheckpointWithTheSameBits) {
-  constexpr double kCoarse = 0.1;  // which takes a tenth of the draws
-  const test::ScratchFolder folder;
-  for (const FamilyKind family : {FamilyKind::full_rank, FamilyKind::mean_field}) {
-    const Fit whole = velbo::fit(funnel(), {.family = family, .tolerance = kCoarse});
-    for (const std::int64_t steps :
-         std::vector<std::int64_t>{1, 7, 30, whole.summary.fit.steps - 12, whole.summary.fit.steps - 1}) {
-      FitOptions options{.family = family, .tolerance = kCoarse};
-      options.checkpoint = folder.file("fit");
-      options.max_steps = steps;
-      const Fit part = velbo::fit(funnel(), options);
-      ASSERT_EQ(part.summary.fit.steps, steps);
-      ASSERT_EQ(part.summary.fit.family, name(family));
-      // A mean-field q is not known to be near its optimum before two numbers of draws agree, in the step before the last.
-      if (family == FamilyKind::mean_field && steps < whole.summary.fit.steps - 1) {
-        EXPECT_EQ(part.summary.fit.status, Status::max_steps) << steps;
-      }
-      FitOptions on{.family = family, .tolerance = kCoarse};
-      on.resume = folder.file("fit");
-      const Fit rest = velbo::fit(funnel(), on);
-      EXPECT_EQ(rest.posterior.unconstrained_mean(), whole.posterior.unconstrained_mean()) << steps;
-      EXPECT_EQ(rest.posterior.unconstrained_covariance(), whole.posterior.unconstrained_covariance()) << steps;
-      EXPECT_EQ(rest.summary.quality.elbo, whole.summary.quality.elbo) << steps;
-      EXPECT_EQ(rest.summary.fit.steps, whole.summary.fit.steps);
-      EXPECT_EQ(rest.summary.fit.gradient_evaluations, whole.summary.fit.gradient_evaluations) << steps;
-      // A fit of another model does not.
-      const std::string refusal =
-          error_of([&] { static_cast<void>(velbo::fit(exact_model(), on)); }, folder.file("fit"));
-      EXPECT_TRUE(refusal.starts_with("argument| FILE: is of a fit with log joint ")) << refusal;
-    }
-  }
-}
-
-TEST(ModelFit, StartsFromAnEarlierFit) {
-  const Fit first = velbo::fit(funnel());
-  FitOptions options;
-  options.init = first.posterior;
-  options.seed = 3;
-  const Fit second = velbo::fit(funnel(), options);
-  EXPECT_EQ(second.summary.fit.status, Status::converged);
-  EXPECT_LT(second.summary.fit.steps, first.summary.fit.steps);
-  EXPECT_NEAR(second.summary.quality.elbo, first.summary.quality.elbo, 0.03);
-  options.init = velbo::fit(exact_model()).posterior;
-  EXPECT_EQ(error_of([&] { static_cast<void>(velbo::fit(funnel(), options)); }),
-            "argument| the fit to start from has other parameters or constraints: z[1], z[2], s, expected mu, tau, "
-            "school[1], school[2], "
-            "school[3], school[4], school[5], school[6], school[7], school[8]");
-}
-
-TEST(ModelFit, ReportsAndCanBeInterrupted) {
-  FitOptions options;
-  std::int64_t calls = 0;
-  std::vector<std::string> stages;
-  options.progress = [&](const StepReport& report) {
-    ++calls;
-    EXPECT_EQ(report.step, calls);
-    EXPECT_GE(report.progress, 0);
-    EXPECT_LE(report.progress, 1);
-    if (stages.empty() || stages.back() != report.stage) stages.emplace_back(report.stage);
-    return true;
-  };
-  const Fit fit = velbo::fit(funnel(), options);
-  EXPECT_EQ(calls, fit.summary.fit.steps);
-  ASSERT_GE(stages.size(), 3U);
-  EXPECT_EQ(stages[0], "climbing, 32 draws");
-  EXPECT_EQ(stages[1], "polishing, 1024 draws");
-  EXPECT_EQ(stages.back(), "checking");
-  options.progress = [](const StepReport& report) { return report.step < 5; };
-  const Fit cut = velbo::fit(funnel(), options);
-  EXPECT_EQ(cut.summary.fit.status, Status::interrupted);
-  EXPECT_EQ(cut.summary.fit.steps, 5);
-  EXPECT_TRUE(std::isfinite(cut.summary.quality.elbo));
-  EXPECT_EQ(cut.summary.quality.verdict, Verdict::unreliable);
-}
-
-// A millisecond a draw: a step of polishing takes a second.
-struct Slow {
-  template <class T>
-  T operator()(const T* theta) const {
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-    return Exact{}(theta);
-  }
-};
-
-TEST(ModelFit, KeepsToItsTimeWithinSteps) {
-  const Model model({real("z", {2}), positive("s")}, Slow{});
-  for (const double seconds :
-       {0.05, 0.8}) {  // while climbing; while polishing, each step of which takes 0.1 s and more
-    FitOptions options{.max_seconds = seconds};
-    const auto begin = std::chrono::steady_clock::now();
-    const Fit fit = velbo::fit(model, options);
-    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    EXPECT_EQ(fit.summary.fit.status, Status::max_seconds);
-    EXPECT_LT(took, seconds + 1);  // the whole fit takes some ten seconds
-    EXPECT_NE(fit.summary.quality.verdict, Verdict::good);
-    EXPECT_EQ(fit.posterior.names().size(), 3U);
-  }
-}
-
-std::string message_of(const Model& model) {
-  const Fit fit = velbo::fit(model);
-  EXPECT_EQ(fit.summary.fit.status, Status::diverged);
-  EXPECT_EQ(fit.summary.quality.verdict, Verdict::unreliable);
-  return fit.summary.fit.message;
-}
-
-struct LogOfReal {  // the log of what may be negative, and is 0 at the start
-  template <class T>
-  T operator()(const T* theta) const {
-    return normal_lpdf(theta[0], 0, 1) + log(theta[1]) - theta[1];
-  }
-};
-struct RootAtZero {  // finite, with an infinite slope
-  template <class T>
-  T operator()(const T* theta) const {
-    return normal_lpdf(theta[0], 0, 1) - sqrt(abs(theta[1])) - square(theta[1]);
-  }
-};
-struct Nowhere {
-  template <class T>
-  T operator()(const T* theta) const {
-    return log(-1.0 - square(theta[0]) - square(theta[1]));
-  }
-};
-struct Improper {  // nothing holds b
-  template <class T>
-  T operator()(const T* theta) const {
-    return normal_lpdf(theta[0], 0, 1) + 0.0 * theta[1];
-  }
-};
-
-TEST(ModelFit, NamesWhatIsWrongWithAModel) {
-  const Parameters two{real("a"), real("b")};
-  EXPECT_EQ(message_of({two, LogOfReal{}}),
-            "the log joint is -inf at the start (a = 0, b = 0); with b = 1 it is finite");
-  EXPECT_EQ(message_of({two, RootAtZero{}}),
-            "the gradient of the log joint is not finite at the start (a = 0, b = 0); with b = 1 it is finite");
-  EXPECT_EQ(
-      message_of({two, Nowhere{}}),
-      "the log joint is not a number at the start (a = 0, b = 0), nor is it finite when any one latent is moved by 1");
-  const std::string improper = message_of({two, Improper{}});
-  EXPECT_TRUE(improper.starts_with("the sd of b has grown to ")) << improper;
-  EXPECT_TRUE(improper.ends_with(" and still grows: nothing in the model holds it (an improper posterior)"))
-      << improper;
-}
-
-// The same names are not the same parameters.
-struct Round {
-  template <class T>
-  T operator()(const T* x) const {
-    return -0.5 * (square(x[0]) + square(x[1]) + square(x[2]));
-  }
-};
-
-TEST(ModelFit, DoesNotStartFromOtherConstraints) {
-  FitOptions options;
-  options.init = velbo::fit(Model({simplex("p", 3)}, Round{})).posterior;
-  EXPECT_EQ(error_of([&] { static_cast<void>(velbo::fit(Model({real("p", {3})}, Round{}), options)); }),
-            "argument| the fit to start from has other parameters or constraints: p[1], p[2], p[3], expected p[1], "
-            "p[2], p[3]");
-}
-
-// A normal cut off at its mean, written without the constraint: whatever a Gaussian does, half of it is outside.
-struct CutOff {
-  template <class T>
-  T operator()(const T* x) const {
-    return x[0] < -0.01 ? T(-INFINITY) : normal_lpdf(x[0], 0, 1) + normal_lpdf(x[1], 0, 1);
-  }
-};
-
-TEST(ModelFit, IsNotConvergedWhereTheModelEndsWithinQ) {
-  const Fit fit = velbo::fit(Model({real("x", {2})}, CutOff{}));
-  EXPECT_EQ(fit.summary.fit.status, Status::max_steps);
-  EXPECT_EQ(fit.summary.quality.verdict, Verdict::unreliable);
-  EXPECT_TRUE(
-      fit.summary.fit.message.ends_with("% of q's draws the log density is not finite: the model ends where a Gaussian "
-                                        "does not; give the parameter a constraint"))
-      << fit.summary.fit.message;
-  EXPECT_LE(fit.summary.quality.elbo, fit.summary.quality.log_evidence + 0.05);
-}
-
 // A direction with density proportional to e^(20 m'x), m = (0.6, 0.8, 0): von Mises and Fisher's.
 struct Direction {
   template <class T>
@@ -372,50 +163,6 @@ TEST(ModelFit, FindsAModelThatHardlyADrawReachesAtFirst) {
   ASSERT_EQ(fit.summary.warnings.size(), 1U);
   EXPECT_NE(fit.summary.warnings[0].find("draws had a log density or gradient that is not finite and were left out"),
             std::string::npos);
-}
-
-TEST(ModelFit, ChecksGradientsThatSomebodyWrote) {
-  const BatchLogDensity wrong = [](std::int64_t n, const double* theta, double* value, double* gradient) {
-    for (std::int64_t s = 0; s < n; ++s) {
-      value[s] = -0.5 * theta[s] * theta[s];
-      if (gradient != nullptr) gradient[s] = theta[s];  // the sign
-    }
-  };
-  EXPECT_EQ(error_of([&] { static_cast<void>(velbo::fit(Model::with_gradient({real("a")}, wrong, "signs"))); }),
-            "argument| the gradient of \"signs\" is not that of its log density: d log joint / d a is 0.1 by the model "
-            "and -0.1 "
-            "by central differences, at a = 0.1");
-}
-
-TEST(ModelFit, RefusesOptionsThatMakeNoSense) {
-  const auto refused = [](auto&& change) {
-    FitOptions options;
-    change(options);
-    return error_of([&] { static_cast<void>(velbo::fit(exact_model(), options)); });
-  };
-  EXPECT_EQ(refused([](FitOptions& o) { o.engine = EngineKind::newton; }),
-            "argument| engine is \"newton\", expected \"natural_gradient\", \"saa\" or \"auto\" for \"exact\", which "
-            "is known by its "
-            "log density alone");
-  EXPECT_EQ(refused([](FitOptions& o) { o.engine = EngineKind::natural_gradient, o.family = FamilyKind::mean_field; }),
-            "argument| family is \"mean_field\", expected \"full_rank\" or \"auto\" for the engine natural_gradient; "
-            "saa fits the "
-            "others");
-  EXPECT_EQ(refused([](FitOptions& o) { o.rank = 2; }),
-            "argument| a rank was given, but family full_rank has none; low_rank has");
-  EXPECT_EQ(refused([](FitOptions& o) { o.family = FamilyKind::low_rank, o.rank = 4; }),
-            "argument| rank is 4, expected at most the 3 latents");
-  EXPECT_EQ(refused([](FitOptions& o) { o.scalar = Scalar::float32; }),
-            "argument| scalar is \"float\", expected \"double\" or \"auto\": log densities are evaluated in double");
-  EXPECT_EQ(
-      refused([](FitOptions& o) { o.gradient.batch_size = 10; }),
-      "argument| a batch size was given, but a model that is known by its log density has no rows to take some of");
-  EXPECT_EQ(refused([](FitOptions& o) {
-              o.device = Device{DeviceKind::cuda, 1};
-            }),
-            "device| device is cuda:1, expected cpu: models that are known by their log density run on the host");
-  EXPECT_EQ(refused([](FitOptions& o) { o.tolerance = -1; }),
-            "argument| tolerance is -1, expected a positive number of posterior standard deviations");
 }
 
 }  // namespace

@@ -11,7 +11,9 @@ namespace {
 using test::error_of;
 
 TEST(Names, ReadBackAsTheSame) {
-  for (const auto kind : {EngineKind::automatic, EngineKind::newton}) EXPECT_EQ(parse_engine(name(kind)), kind);
+  for (const auto kind : {EngineKind::automatic, EngineKind::newton, EngineKind::natural_gradient, EngineKind::saa,
+                          EngineKind::pathfinder, EngineKind::gradient})
+    EXPECT_EQ(parse_engine(name(kind)), kind);
   for (const auto s : {Scalar::automatic, Scalar::float32, Scalar::float64}) EXPECT_EQ(parse_scalar(name(s)), s);
   for (const auto kind : {FamilyKind::automatic, FamilyKind::mean_field, FamilyKind::full_rank})
     EXPECT_EQ(parse_family(name(kind)), kind);
