@@ -13,6 +13,7 @@
 #include "velbo/functions.h"
 #include "velbo/glm.h"
 #include "velbo/gradient_options.h"
+#include "velbo/importance.h"
 #include "velbo/matrix_functions.h"
 #include "velbo/model.h"
 #include "velbo/parameters.h"

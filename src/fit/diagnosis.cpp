@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "backend/ops.h"
+#include "corrections/importance.h"
 #include "families/low_rank.h"
 #include "velbo/diagnostics.h"
 
@@ -24,10 +25,6 @@ constexpr double kExpansionLatents = 1000, kLeastDrawsBeyond = 200;
 // Verdicts: below kGood the correction is small; up to the threshold (and within its error) importance sampling repairs.
 constexpr double kGoodKHat = 0.5;
 constexpr double kGoodError = 0.1, kUsableError = 0.5;  // posterior sds
-
-// k_hat is the shape of the weights' tail whatever its size: where the weights hardly differ, it describes noise.  Then q is
-// as good as the posterior for every use.
-bool weights_are_even(double ess, std::int64_t n_draws) { return ess > 0.995 * static_cast<double>(n_draws); }
 
 std::int64_t affordable_draws(double rows, double dimension) {
   const double a_draw = rows * (2 * dimension + 40) + 4 * dimension * dimension;
@@ -73,7 +70,7 @@ Diagnosis diagnose(LogJointOracle& oracle, const GaussianPoint& point, const Con
   out.k_hat_se = psis_result.k_hat_se;
   out.ess = psis_result.ess;
   out.log_evidence = psis_result.log_mean_weight;
-  if (out.k_hat < khat_threshold(out.n_draws) || weights_are_even(out.ess, out.n_draws)) {
+  if (weights_are_reliable(psis_result, out.n_draws)) {
     const RowMajorMatrix theta = constrain(draws);
     const WeightedMoments moments =
         weighted_moments({theta.data(), static_cast<std::size_t>(theta.size())}, psis_result.log_weights);

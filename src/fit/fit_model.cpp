@@ -13,6 +13,7 @@
 #include "fit/fit_loop.h"
 #include "fit/model_choices.h"
 #include "fit/summarise.h"
+#include "posterior/latent_draws.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
 #include "velbo/fit.h"
@@ -31,9 +32,7 @@ constexpr double kDrawElements = 2e7;  // 160 MB of draws
 std::optional<GaussianPoint> initial_point(const Model& model, const FitOptions& options) {
   if (!options.init) return std::nullopt;
   const PosteriorState& state = options.init->state();
-  if (!state.model || state.model->parameters.parameters() != model.parameters().parameters())
-    refuse(fmt::format("the fit to start from has other parameters or constraints: {}, expected {}",
-                       fmt::join(state.recipe.names, ", "), fmt::join(model.parameters().names(), ", ")));
+  require_parameters_of(model, *options.init, "the fit to start from");
   const auto d = static_cast<Eigen::Index>(model.n_latents());
   GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Map(state.mean.data(), d), {}};
   if (state.family.kind() == FamilyKind::full_rank) {
