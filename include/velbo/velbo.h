@@ -14,6 +14,7 @@
 #include "velbo/glm.h"
 #include "velbo/gradient_options.h"
 #include "velbo/importance.h"
+#include "velbo/linear_response.h"
 #include "velbo/matrix_functions.h"
 #include "velbo/model.h"
 #include "velbo/parameters.h"

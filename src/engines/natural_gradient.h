@@ -45,6 +45,7 @@ class NaturalGradientEngine final : public Engine {
   [[nodiscard]] const GaussianPoint& point() const override { return point_; }
   [[nodiscard]] std::vector<std::string> findings() override;
   [[nodiscard]] LogJointOracle& oracle() override { return *density_; }
+  [[nodiscard]] ModelDensity& density() { return *density_; }
   void save(EngineState& state) const override;
   void load(const EngineState& state) override;
 

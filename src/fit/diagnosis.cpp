@@ -106,6 +106,12 @@ void judge(Summary& summary) {
     } else if (!k_good && summary.fit.family.starts_with(name(FamilyKind::low_rank))) {
       advice.emplace_back(
           "a low-rank family leaves some correlations out: give it a higher rank, or fit the full_rank family");
+    } else if (!k_good && std::ranges::any_of(summary.parameters, [](const ParameterSummary& p) {
+                 return std::isfinite(p.linear_response_sd);
+               })) {
+      advice.emplace_back(
+          "a mean-field family ignores correlations, so its sds are too small: take the linear-response sds, where an "
+          "independent check confirms them, or fit the full_rank family (the means may be right all the same)");
     } else if (!k_good && summary.fit.family == name(FamilyKind::mean_field)) {
       advice.emplace_back(
           "a mean-field family ignores correlations, so its sds are too small: fit the full_rank family "

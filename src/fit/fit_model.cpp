@@ -8,6 +8,7 @@
 #include <cmath>
 #include <optional>
 
+#include "corrections/linear_response.h"
 #include "engines/natural_gradient.h"
 #include "fit/checkpoint.h"
 #include "fit/fit_loop.h"
@@ -25,7 +26,8 @@ namespace {
 
 // Draws of a diagnosis: twice the fit's gradients, which cost a few times as much as values do.
 constexpr std::int64_t kLeastDraws = 10000, kMostDraws = 100000;
-constexpr double kDrawElements = 2e7;  // 160 MB of draws
+constexpr double kDrawElements = 2e7;    // 160 MB of draws
+constexpr std::uint64_t kResponse = 16;  // keeps the noise of the linear response from the diagnosis's
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::argument, message); }
 
@@ -94,6 +96,25 @@ Diagnosis diagnose_model(const Model& model, Engine& engine, const Context& cont
   }
 }
 
+// The sds that a mean-field family leaves too small, where they can be had for twice the fit's gradients and a check confirms them.
+void add_linear_response(NaturalGradientEngine& engine, const Context& context, const FitOptions& options,
+                         const Posterior& posterior, Summary& summary) {
+  constexpr double kShare = 2;
+  const GaussianPoint& point = engine.point();
+  if (point.family != FamilyKind::mean_field || !summary.converged()) return;
+  const std::int64_t draws = default_response_draws(point.dimension());
+  const double gradients = 2 * static_cast<double>(point.dimension()) * static_cast<double>(draws);
+  if (gradients > kShare * static_cast<double>(engine.report().evaluations)) return;
+  try {
+    const LinearResponse response =
+        linear_response(engine.density(), posterior, draws, LinearResponseOptions().check_draws,
+                        fold_in(make_key(options.seed, Purpose::diagnose), kResponse), context);
+    summary.quality.linear_response_k_hat = response.k_hat;
+    for (std::size_t i = 0; i < response.sd.size(); ++i) summary.parameters[i].linear_response_sd = response.sd[i];
+  } catch (const OutOfTime&) {  // then there are none
+  }
+}
+
 Fit fit_or_throw(const Model& model, const FitOptions& options) {
   const Stopwatch watch;
   const ModelChoices choices = choose(model, options);
@@ -141,6 +162,9 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   summary.fit.scalar_reason = "log densities are evaluated in double";
   summary.fit.full_passes = static_cast<double>(report.evaluations);
   summary.warnings = engine.findings();
+  add_linear_response(engine, context, options, posterior, summary);
+  summary.fit.seconds.total = watch.seconds();
+  summary.fit.seconds.diagnose = summary.fit.seconds.total - fit_seconds;
   judge(summary);
   return {std::move(summary), std::move(posterior)};
 }
