@@ -15,6 +15,7 @@
 #include "velbo/gradient_options.h"
 #include "velbo/importance.h"
 #include "velbo/linear_response.h"
+#include "velbo/loo.h"
 #include "velbo/matrix_functions.h"
 #include "velbo/model.h"
 #include "velbo/parameters.h"
