@@ -20,6 +20,7 @@
 #include "velbo/model.h"
 #include "velbo/parameters.h"
 #include "velbo/posterior.h"
+#include "velbo/predictive_check.h"
 #include "velbo/prior.h"
 #include "velbo/random.h"
 #include "velbo/table.h"
