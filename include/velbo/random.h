@@ -20,7 +20,8 @@ enum class Purpose : std::uint32_t {
   test = 5,
   step = 6,
   shuffle = 7,
-  resample = 8
+  resample = 8,
+  calibrate = 9
 };
 
 // The 64-bit key of a stream.

@@ -1,6 +1,7 @@
 // velbo/velbo.h - everything that a program needs to fit models with velbo.
 #pragma once
 #include "velbo/array.h"
+#include "velbo/calibration.h"
 #include "velbo/context.h"
 #include "velbo/data.h"
 #include "velbo/device.h"
