@@ -1,5 +1,5 @@
-// velbo/diagnostics.h - how far a fitted posterior can be trusted: Pareto smoothed importance sampling, and bounds on
-// the errors of moments.
+// velbo/diagnostics.h - how far a fitted posterior can be trusted: Pareto smoothed importance sampling, bounds on the errors of
+// moments, and convergence of sequences.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -70,5 +70,22 @@ struct MomentBounds {
 // infinite.  The bounds are rough: a D of 0.1 allows an error of 0.65 sd in the mean.  Throws Error(shape) where the sizes do not fit
 // together, Error(data) as psis().
 VELBO_EXPORT MomentBounds moment_error_bounds(std::span<const double> draws, std::span<const double> log_ratios);
+
+// Of M sequences of T numbers that should be of one distribution, such as iterates of several runs: sequences [M, T] row-major.
+struct SequenceDiagnostics {
+  // Split R-hat without ranks (Gelman, Carlin, Stern, Dunson, Vehtari and Rubin 2013, "Bayesian data analysis", equation 11.4): each
+  // sequence is cut in halves, of an odd T the middle left out, so that one sequence will do and a trend shows.  1 where they agree,
+  // above 1.01 where they do not; +inf where each half is constant but they differ, NaN where all numbers are equal.
+  double r_hat = 0;
+  // Effective number of independent draws by Geyer's initial monotone sequence (Vehtari, Gelman, Simpson, Carpenter and Buerkner
+  // 2021, section 3.2, without ranks), at most M T log10(M T); NaN where r_hat is.
+  double ess = 0;
+  double mcse = 0;  // of the mean: sd / sqrt(ess)
+};
+
+// The same numbers as ArviZ's rhat(method="split"), ess(method="mean") and mcse(method="mean").  Takes O(M T) time and as much again for
+// every pair of lags that is still correlated.  Throws Error(shape) unless T is whole and at least 4; Error(data) naming the first
+// number that is not finite.
+VELBO_EXPORT SequenceDiagnostics sequence_diagnostics(std::span<const double> sequences, std::int64_t n_sequences);
 
 }  // namespace velbo
