@@ -1,4 +1,5 @@
-// velbo/diagnostics.h - how far a fitted posterior can be trusted: Pareto smoothed importance sampling.
+// velbo/diagnostics.h - how far a fitted posterior can be trusted: Pareto smoothed importance sampling, bounds on the errors of
+// moments, and convergence of sequences.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -49,5 +50,42 @@ struct WeightedMoments {
 // draws: [S, D] row-major; log_weights: [S], normalised (PsisResult::log_weights).  Throws Error(shape) where the sizes
 // do not fit together.
 VELBO_EXPORT WeightedMoments weighted_moments(std::span<const double> draws, std::span<const double> log_weights);
+
+// How far q's means and sds can be from the posterior's (Huggins, Kasprzak, Campbell and Broderick 2020, "Validated variational
+// inference via practical posterior error bounds", AISTATS), from S independent draws of q.  With the estimates
+//   ELBO = mean log w,  CUBO = log(mean w^2) / 2,  D = 2 (CUBO - ELBO),
+// D bounds the Renyi divergence of order 2 (their section 4), and for p = 1, 2 and C = E_q |z - mean|^(2 p)
+//   W_p <= 2 C^(1 / 2p) (e^D - 1)^(1 / 2p),   |difference of means| <= W_1,   |difference of sds| <= W_2.
+// Of a column alone C is that column's, since no marginal's divergence exceeds the joint one.
+struct MomentBounds {
+  bool valid = false;  // k_hat < 0.5, without which mean w^2 estimates nothing; then all bounds below are +inf
+  double k_hat = 0;
+  double elbo = 0, cubo = 0;                    // nats; an unknown constant of the log density is in both
+  double divergence = 0;                        // D
+  double wasserstein_1 = 0, wasserstein_2 = 0;  // of the joint distribution, in the Euclidean norm of the draws' units
+  std::vector<double> mean_error, sd_error;     // [D] in each column's own units
+};
+
+// draws: [S, D] row-major, constrained or not; log_ratios: [S] as they are (ImportanceDraws::log_ratios), -inf allowed: D is then
+// infinite.  The bounds are rough: a D of 0.1 allows an error of 0.65 sd in the mean.  Throws Error(shape) where the sizes do not fit
+// together, Error(data) as psis().
+VELBO_EXPORT MomentBounds moment_error_bounds(std::span<const double> draws, std::span<const double> log_ratios);
+
+// Of M sequences of T numbers that should be of one distribution, such as iterates of several runs: sequences [M, T] row-major.
+struct SequenceDiagnostics {
+  // Split R-hat without ranks (Gelman, Carlin, Stern, Dunson, Vehtari and Rubin 2013, "Bayesian data analysis", equation 11.4): each
+  // sequence is cut in halves, of an odd T the middle left out, so that one sequence will do and a trend shows.  1 where they agree,
+  // above 1.01 where they do not; +inf where each half is constant but they differ, NaN where all numbers are equal.
+  double r_hat = 0;
+  // Effective number of independent draws by Geyer's initial monotone sequence (Vehtari, Gelman, Simpson, Carpenter and Buerkner
+  // 2021, section 3.2, without ranks), at most M T log10(M T); NaN where r_hat is.
+  double ess = 0;
+  double mcse = 0;  // of the mean: sd / sqrt(ess)
+};
+
+// The same numbers as ArviZ's rhat(method="split"), ess(method="mean") and mcse(method="mean").  Takes O(M T) time and as much again for
+// every pair of lags that is still correlated.  Throws Error(shape) unless T is whole and at least 4; Error(data) naming the first
+// number that is not finite.
+VELBO_EXPORT SequenceDiagnostics sequence_diagnostics(std::span<const double> sequences, std::int64_t n_sequences);
 
 }  // namespace velbo

@@ -96,6 +96,9 @@ struct ParameterSummary {
   // Moments after Pareto-smoothed importance sampling; NaN where k_hat does not allow them.
   double corrected_mean = std::numeric_limits<double>::quiet_NaN();
   double corrected_sd = std::numeric_limits<double>::quiet_NaN();
+  // Of a mean-field fit of a Model, with the correlations that it leaves out: LinearResponse::sd (velbo/linear_response.h).  NaN of other
+  // fits, of fits that did not converge, and where it would take more gradients than twice those of the fit.
+  double linear_response_sd = std::numeric_limits<double>::quiet_NaN();
 };
 
 struct VELBO_EXPORT Summary {
@@ -134,7 +137,9 @@ struct VELBO_EXPORT Summary {
     std::int64_t n_draws = 0;  // behind k_hat
     double ess = 0;            // effective sample size of the importance weights
     std::string method;        // "all rows" or how many rows stand for all in k_hat
-    double log_evidence = 0;   // importance-sampling estimate: elbo <= log evidence; NaN where a prior is improper
+    double linear_response_k_hat =
+        std::numeric_limits<double>::quiet_NaN();  // LinearResponse::k_hat; NaN where there is none
+    double log_evidence = 0;  // importance-sampling estimate: elbo <= log evidence; NaN where a prior is improper
     double error_sd = 0;
     Verdict verdict = Verdict::unreliable;
     std::string advice;

@@ -19,7 +19,9 @@ enum class Purpose : std::uint32_t {
   predict = 4,
   test = 5,
   step = 6,
-  shuffle = 7
+  shuffle = 7,
+  resample = 8,
+  calibrate = 9
 };
 
 // The 64-bit key of a stream.

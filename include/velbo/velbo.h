@@ -1,6 +1,7 @@
 // velbo/velbo.h - everything that a program needs to fit models with velbo.
 #pragma once
 #include "velbo/array.h"
+#include "velbo/calibration.h"
 #include "velbo/context.h"
 #include "velbo/data.h"
 #include "velbo/device.h"
@@ -13,11 +14,15 @@
 #include "velbo/functions.h"
 #include "velbo/glm.h"
 #include "velbo/gradient_options.h"
+#include "velbo/importance.h"
+#include "velbo/linear_response.h"
+#include "velbo/loo.h"
 #include "velbo/matrix_functions.h"
 #include "velbo/model.h"
 #include "velbo/parameters.h"
 #include "velbo/plate.h"
 #include "velbo/posterior.h"
+#include "velbo/predictive_check.h"
 #include "velbo/prior.h"
 #include "velbo/random.h"
 #include "velbo/table.h"

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "backend/ops.h"
+#include "corrections/importance.h"
 #include "families/low_rank.h"
 #include "velbo/diagnostics.h"
 
@@ -24,10 +25,6 @@ constexpr double kExpansionLatents = 1000, kLeastDrawsBeyond = 200;
 // Verdicts: below kGood the correction is small; up to the threshold (and within its error) importance sampling repairs.
 constexpr double kGoodKHat = 0.5;
 constexpr double kGoodError = 0.1, kUsableError = 0.5;  // posterior sds
-
-// k_hat is the shape of the weights' tail whatever its size: where the weights hardly differ, it describes noise.  Then q is
-// as good as the posterior for every use.
-bool weights_are_even(double ess, std::int64_t n_draws) { return ess > 0.995 * static_cast<double>(n_draws); }
 
 std::int64_t affordable_draws(double rows, double dimension) {
   const double a_draw = rows * (2 * dimension + 40) + 4 * dimension * dimension;
@@ -73,7 +70,7 @@ Diagnosis diagnose(LogJointOracle& oracle, const GaussianPoint& point, const Con
   out.k_hat_se = psis_result.k_hat_se;
   out.ess = psis_result.ess;
   out.log_evidence = psis_result.log_mean_weight;
-  if (out.k_hat < khat_threshold(out.n_draws) || weights_are_even(out.ess, out.n_draws)) {
+  if (weights_are_reliable(psis_result, out.n_draws)) {
     const RowMajorMatrix theta = constrain(draws);
     const WeightedMoments moments =
         weighted_moments({theta.data(), static_cast<std::size_t>(theta.size())}, psis_result.log_weights);
@@ -109,6 +106,12 @@ void judge(Summary& summary) {
     } else if (!k_good && summary.fit.family.starts_with(name(FamilyKind::low_rank))) {
       advice.emplace_back(
           "a low-rank family leaves some correlations out: give it a higher rank, or fit the full_rank family");
+    } else if (!k_good && std::ranges::any_of(summary.parameters, [](const ParameterSummary& p) {
+                 return std::isfinite(p.linear_response_sd);
+               })) {
+      advice.emplace_back(
+          "a mean-field family ignores correlations, so its sds are too small: take the linear-response sds, where an "
+          "independent check confirms them, or fit the full_rank family (the means may be right all the same)");
     } else if (!k_good && summary.fit.family == name(FamilyKind::mean_field)) {
       advice.emplace_back(
           "a mean-field family ignores correlations, so its sds are too small: fit the full_rank family "

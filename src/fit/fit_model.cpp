@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 
+#include "corrections/linear_response.h"
 #include "engines/natural_gradient.h"
 #include "engines/pathfinder_engine.h"
 #include "engines/starts.h"
@@ -18,6 +19,7 @@
 #include "fit/model_choices.h"
 #include "fit/summarise.h"
 #include "models/model_state.h"
+#include "posterior/latent_draws.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
 #include "velbo/fit.h"
@@ -29,16 +31,15 @@ namespace {
 
 // Draws of a diagnosis: twice the fit's gradients, which cost a few times as much as values do.
 constexpr std::int64_t kLeastDraws = 10000, kMostDraws = 100000;
-constexpr double kDrawElements = 2e7;  // 160 MB of draws
+constexpr double kDrawElements = 2e7;    // 160 MB of draws
+constexpr std::uint64_t kResponse = 16;  // keeps the noise of the linear response from the diagnosis's
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::argument, message); }
 
 std::optional<GaussianPoint> initial_point(const Model& model, const FitOptions& options) {
   if (!options.init) return std::nullopt;
   const PosteriorState& state = options.init->state();
-  if (!state.model || state.model->parameters.parameters() != model.parameters().parameters())
-    refuse(fmt::format("the fit to start from has other parameters or constraints: {}, expected {}",
-                       fmt::join(state.recipe.names, ", "), fmt::join(model.parameters().names(), ", ")));
+  require_parameters_of(model, *options.init, "the fit to start from");
   const auto d = static_cast<Eigen::Index>(model.n_latents());
   GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Map(state.mean.data(), d), {}};
   if (state.family.kind() == FamilyKind::full_rank) {
@@ -139,6 +140,25 @@ Diagnosis diagnose_model(const Model& model, Engine& engine, const Context& cont
   }
 }
 
+// The sds that a mean-field family leaves too small, where they can be had for twice the fit's gradients and a check confirms them.
+void add_linear_response(const Engine& engine, ModelDensity& density, const Context& context, const FitOptions& options,
+                         const Posterior& posterior, Summary& summary) {
+  constexpr double kShare = 2;
+  const GaussianPoint& point = engine.point();
+  if (point.family != FamilyKind::mean_field || !summary.converged()) return;
+  const std::int64_t draws = default_response_draws(point.dimension());
+  const double gradients = 2 * static_cast<double>(point.dimension()) * static_cast<double>(draws);
+  if (gradients > kShare * static_cast<double>(engine.report().evaluations)) return;
+  try {
+    const LinearResponse response =
+        linear_response(density, posterior, draws, LinearResponseOptions().check_draws,
+                        fold_in(make_key(options.seed, Purpose::diagnose), kResponse), context);
+    summary.quality.linear_response_k_hat = response.k_hat;
+    for (std::size_t i = 0; i < response.sd.size(); ++i) summary.parameters[i].linear_response_sd = response.sd[i];
+  } catch (const OutOfTime&) {  // then there are none
+  }
+}
+
 Fit fit_or_throw(const Model& model, const FitOptions& options) {
   const Stopwatch watch;
   const ModelChoices choices = choose(model, options);
@@ -146,6 +166,7 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   if (!model.is_differentiated() && options.check_gradient) check_own_gradient(model, init);
   const Context context(Device{}, options.threads);
   auto density = std::make_unique<ModelDensity>(model, context, choices.device);
+  ModelDensity& asked = *density;
   if (std::isfinite(options.max_seconds))
     density->set_deadline(watch.start() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                               std::chrono::duration<double>(options.max_seconds)));
@@ -183,6 +204,9 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
     summary.fit.starts.push_back({start.elbo, start.elbo_se, start.same_optimum});
   summary.fit.best_start = report.best_start;
   summary.warnings = engine.findings();
+  add_linear_response(engine, asked, context, options, posterior, summary);
+  summary.fit.seconds.total = watch.seconds();
+  summary.fit.seconds.diagnose = summary.fit.seconds.total - fit_seconds;
   judge(summary);
   return {std::move(summary), std::move(posterior)};
 }

@@ -78,6 +78,7 @@ Json quality_to_json(const Summary::Quality& quality) {
           {"n_draws", quality.n_draws},
           {"ess", number(quality.ess)},
           {"method", quality.method},
+          {"linear_response_k_hat", number(quality.linear_response_k_hat)},
           {"log_evidence", number(quality.log_evidence)},
           {"error_sd", number(quality.error_sd)},
           {"verdict", name(quality.verdict)},
@@ -94,7 +95,8 @@ Json parameter_to_json(const ParameterSummary& p) {
           {"q75", number(p.q75)},
           {"q95", number(p.q95)},
           {"corrected_mean", number(p.corrected_mean)},
-          {"corrected_sd", number(p.corrected_sd)}};
+          {"corrected_sd", number(p.corrected_sd)},
+          {"linear_response_sd", number(p.linear_response_sd)}};
 }
 
 // Reading.  Fields of the first schema 1 must be there; those added later may be missing.
@@ -173,6 +175,7 @@ Summary::Quality quality_from_json(const Json& json) {
   optional(json, "n_draws", quality.n_draws);
   optional(json, "ess", quality.ess);
   optional(json, "method", quality.method);
+  optional(json, "linear_response_k_hat", quality.linear_response_k_hat);
   optional(json, "log_evidence", quality.log_evidence);
   quality.error_sd = required<double>(json, "error_sd");
   quality.verdict = internal::parse_verdict(required<std::string>(json, "verdict"));
@@ -192,6 +195,7 @@ ParameterSummary parameter_from_json(const Json& json) {
   p.q95 = required<double>(json, "q95");
   optional(json, "corrected_mean", p.corrected_mean);
   optional(json, "corrected_sd", p.corrected_sd);
+  optional(json, "linear_response_sd", p.linear_response_sd);
   return p;
 }
 

@@ -81,16 +81,20 @@ std::size_t widest_line(std::string_view text) {
 std::string parameter_part(const Summary& summary) {
   std::vector<std::vector<std::string>> rows;
   bool any_default = false;
+  const bool responds = std::ranges::any_of(
+      summary.parameters, [](const ParameterSummary& p) { return std::isfinite(p.linear_response_sd); });
   for (const ParameterSummary& p : summary.parameters) {
     if (rows.size() == most_parameters && summary.parameters.size() > most_parameters + 1) break;
     std::vector<std::string> row = {p.name};
     for (std::string& cell : internal::row_of_numbers({p.mean, p.sd, p.q05, p.q50, p.q95}, p.sd))
       row.push_back(std::move(cell));
+    if (responds) row.push_back(internal::row_of_numbers({p.linear_response_sd}, p.linear_response_sd)[0]);
     row.push_back(prior_of(summary, p.name));
     any_default = any_default || row.back().ends_with(" *");
     rows.push_back(std::move(row));
   }
-  const std::vector<std::string> headings = {"parameter", "mean", "sd", "5 %", "50 %", "95 %", "prior"};
+  std::vector<std::string> headings = {"parameter", "mean", "sd", "5 %", "50 %", "95 %", "prior"};
+  if (responds) headings.insert(headings.end() - 1, "sd (response)");
   std::string out = internal::table_text(headings, rows, 1);
   const std::size_t width = widest_line(out);
   if (width > page_width) {  // the names give way
@@ -103,6 +107,7 @@ std::string parameter_part(const Summary& summary) {
   if (rows.size() < summary.parameters.size())
     out += fmt::format("... and {} more (in the JSON)\n",
                        internal::with_thousands(static_cast<std::int64_t>(summary.parameters.size() - rows.size())));
+  if (responds) out += "sd (response): by linear response, with the correlations that a mean-field family leaves out\n";
   if (any_default) out += "* default prior, scaled to the data\n";
   return out;
 }
@@ -156,6 +161,8 @@ std::string quality_part(const Summary& summary) {
   if (quality.n_draws > 0)
     k_hat += fmt::format(" from {} draws{}{}", internal::with_thousands(quality.n_draws),
                          quality.method.empty() ? "" : ", ", quality.method);
+  if (std::isfinite(quality.linear_response_k_hat))
+    k_hat += fmt::format("; {:.2f} of the linear response's Gaussian", quality.linear_response_k_hat);
   out += labelled("k-hat", k_hat);
   out += labelled("error", std::isfinite(quality.error_sd)
                                ? fmt::format("{:.2g} posterior sd to the optimum (asked for {:.2g})", quality.error_sd,

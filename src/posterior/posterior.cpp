@@ -5,11 +5,11 @@
 #include <cmath>
 #include <utility>
 
+#include "posterior/latent_draws.h"
 #include "posterior/model_moments.h"
 #include "posterior/normal_quantile.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
-#include "velbo/random.h"
 
 namespace velbo {
 namespace {
@@ -100,18 +100,7 @@ std::vector<double> Posterior::sample(std::int64_t n_draws, std::uint64_t seed, 
   const std::size_t d = state_->mean.size();
   if (size(n_draws) > std::vector<double>().max_size() / d)
     throw Error(ErrorCode::memory, std::to_string(n_draws) + " draws do not fit into memory");
-  const GaussianFamily& family = state_->family;
-  std::vector<double> out(size(n_draws) * d), noise(size(family.n_noise()));
-  const std::vector<double> lambda = family.pack(state_->mean, state_->scale);
-  const Key key = make_key(seed, Purpose::sample);
-  for (std::int64_t i = 0; i < n_draws; ++i) {  // draw i is the same however many are asked for
-    const auto number = static_cast<std::uint64_t>(first_draw + i);
-    const std::span<double> z = std::span(out).subspan(size(i) * d, d);
-    const std::span<double> eps = family.rank() > 0 ? std::span(noise) : z;
-    standard_normals(key, static_cast<std::uint32_t>(number >> 32U), static_cast<std::uint32_t>(number), 0, eps);
-    if (family.rank() > 0) family.sample(lambda, eps, z);
-  }
-  if (n_draws > 0 && family.rank() == 0) family.sample(lambda, out, out);
+  std::vector<double> out = internal::latent_draws(*state_, n_draws, seed, first_draw);
   if (state_->model) return constrained(state_->model->parameters, out);
   if (state_->recipe.has_sigma())
     for (std::size_t last = d - 1; last < out.size(); last += d) out[last] = std::exp(out[last]);

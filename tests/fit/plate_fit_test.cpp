@@ -45,9 +45,10 @@ Data make_data(std::int64_t n) {
 }
 
 Model make_model(const Data& data) {
-  return {{real("alpha"), real("beta", {2})},
-          CoefficientPrior{},
-          {Plate({data.rows.data(), data.n, 3, 3}, {latent("alpha"), latent("beta", 0), latent("beta", 1)}, Outcome{})}};
+  return {
+      {real("alpha"), real("beta", {2})},
+      CoefficientPrior{},
+      {Plate({data.rows.data(), data.n, 3, 3}, {latent("alpha"), latent("beta", 0), latent("beta", 1)}, Outcome{})}};
 }
 
 TEST(PlateFit, AgreesWithTheBuiltInModel) {
@@ -55,7 +56,8 @@ TEST(PlateFit, AgreesWithTheBuiltInModel) {
   const Fit plate = fit(make_model(data));
   GlmOptions options;
   options.prior = options.prior_intercept = Prior::normal(0, 3);
-  const Glm glm(Likelihood::bernoulli, {.x = MatrixView<const double>{data.x.data(), data.n, 2, 2}, .y = data.y}, options);
+  const Glm glm(Likelihood::bernoulli, {.x = MatrixView<const double>{data.x.data(), data.n, 2, 2}, .y = data.y},
+                options);
   const Fit built_in = fit(glm);
   ASSERT_TRUE(plate.summary.converged()) << plate.summary.fit.message;
   ASSERT_TRUE(built_in.summary.converged());

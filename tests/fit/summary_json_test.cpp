@@ -45,6 +45,23 @@ TEST(SummaryJson, HasEveryFieldOfTheSchema) {
   for (const char* key : {"mean", "sd", "q05", "q25", "q50", "q75", "q95"})
     EXPECT_TRUE(json.at("parameters")[1].at(key).is_number_float()) << key;
   EXPECT_TRUE(json.at("parameters")[1].at("corrected_mean").is_null());
+  EXPECT_TRUE(json.at("parameters")[1].at("linear_response_sd").is_null());
+  EXPECT_TRUE(json.at("quality").at("linear_response_k_hat").is_null());
+}
+
+// Fields that were added later are read, and may be missing.
+TEST(SummaryJson, KeepsTheLinearResponse) {
+  Summary s = test::make_summary();
+  s.quality.linear_response_k_hat = 0.25;
+  s.parameters[0].linear_response_sd = 0.125;
+  const Summary back = Summary::from_json(s.to_json());
+  EXPECT_EQ(back.quality.linear_response_k_hat, 0.25);
+  EXPECT_EQ(back.parameters[0].linear_response_sd, 0.125);
+  EXPECT_TRUE(std::isnan(back.parameters[1].linear_response_sd));
+  Json older = Json::parse(s.to_json());
+  older["quality"].erase("linear_response_k_hat");
+  for (Json& parameter : older["parameters"]) parameter.erase("linear_response_sd");
+  EXPECT_TRUE(std::isnan(Summary::from_json(older.dump()).parameters[0].linear_response_sd));
 }
 
 TEST(SummaryJson, RoundTripGivesTheSameText) {

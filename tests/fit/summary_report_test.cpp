@@ -30,6 +30,21 @@ TEST(SummaryReport, ShowsTheTableAlignedAtTheDecimalPoint) {
     EXPECT_TRUE(contains(report, part)) << part << "\n" << report;
 }
 
+// Of a parameter without one the cell says so, and the column is there only where there is something in it.
+TEST(SummaryReport, ShowsTheLinearResponse) {
+  Summary s = test::make_summary();
+  EXPECT_FALSE(contains(s.full_report(), "response"));
+  s.quality.linear_response_k_hat = 0.25;
+  for (ParameterSummary& p : s.parameters) p.linear_response_sd = 2 * p.sd;
+  const std::string report = s.full_report();
+  EXPECT_TRUE(contains(report,
+                       "parameter     mean      sd      5 %     50 %     95 %  sd (response)  prior\n"
+                       "Intercept   0.002   0.079   -0.128    0.002    0.132          0.16    normal(0, 10)\n"
+                       "distance   -9.0000  0.0010  -9.1000  -9.0000  -8.9000         0.0021  normal(0, 0.06497) *\n"))
+      << report;
+  EXPECT_TRUE(contains(report, "; 0.25 of the linear response's Gaussian")) << report;
+}
+
 TEST(SummaryReport, IsAtMost100ColumnsWide) {
   Summary s = test::make_summary();
   s.parameters[0].name = std::string(150, 'x');
