@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "engines/gaussian_update.h"
+#include "engines/model_findings.h"
 #include "engines/nearest_family.h"
 
 namespace velbo::internal {
@@ -21,7 +22,6 @@ constexpr std::size_t kWindow = 16;       // steps whose gradients are averaged
 constexpr double kForgetting = 1.0 / 20;  // of the ELBO that is shown
 constexpr std::int64_t kMostClimbing = 2000;
 constexpr std::int64_t kMostRejected = 40;  // steps in a row, each of which halves q's sds
-constexpr double kRunaway = 1e10;           // growth of an sd that no data or prior stops
 // Polishing.
 constexpr std::int64_t kFirstDraws = 1024, kMostDraws = 16384;
 constexpr double kPolishedTo = 0.05;  // of the tolerance
@@ -31,7 +31,6 @@ constexpr double kMostElements = 2e7;  // of draws in memory: 160 MB
 constexpr std::int64_t kMostChecks = 6;
 constexpr double kElboError =
     0.01;  // nats, a standard error; of mean-field and low-rank fits, whose q is far from the posterior
-constexpr double kMostMasked = 0.01;  // share of q's draws
 constexpr const char* kNoDraws = "hardly a draw of q has a finite log joint";
 
 RowMajorMatrix mirrored(RowMajorMatrix eps) {
@@ -39,16 +38,6 @@ RowMajorMatrix mirrored(RowMajorMatrix eps) {
   eps.conservativeResize(2 * half, Eigen::NoChange);
   eps.bottomRows(half) = -eps.topRows(half);
   return eps;
-}
-
-// N(0, I), but for unit vectors, which z = 0 does not have a direction for.
-GaussianPoint standard_start(const Parameters& parameters) {
-  const std::int64_t d = parameters.n_unconstrained();
-  GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Zero(d), Eigen::MatrixXd::Identity(d, d)};
-  for (const ParameterBlock& block : parameters.blocks())
-    if (block.constraint == Constraint::unit_vector)
-      for (std::int64_t i = 0; i < block.count; ++i) out.mean[block.z_offset + i * block.size] = 1;
-  return out;
 }
 
 // A full-rank factor has D numbers a latent to find; the moments of the others' noise take more draws than there are of it.
@@ -87,7 +76,10 @@ void NaturalGradientEngine::advance(std::int64_t n_steps) {
 
 // Each case either does all that it does or, out of time, nothing; only then does the step count.
 void NaturalGradientEngine::step() {
-  if (report_.steps == 0) check_start();
+  if (report_.steps == 0) {
+    std::string why = why_not_finite(*density_, point_.mean);
+    if (!why.empty()) diverge(std::move(why));
+  }
   if (!report_.diverged) {
     switch (phase_) {
       case Phase::climbing: climb(); break;
@@ -102,41 +94,6 @@ void NaturalGradientEngine::step() {
 }
 
 void NaturalGradientEngine::count_gradients() { report_.evaluations = density_->gradients(); }
-
-std::string NaturalGradientEngine::place(const Eigen::VectorXd& z) const {
-  const std::vector<std::string> names = density_->model().parameters().unconstrained_names();
-  std::string out;
-  const Eigen::Index shown = std::min<Eigen::Index>(z.size(), 6);
-  for (Eigen::Index i = 0; i < shown; ++i)
-    out += fmt::format("{}{} = {:.3g}", i > 0 ? ", " : "", names[static_cast<std::size_t>(i)], z[i]);
-  return out + (shown < z.size() ? ", ..." : "");
-}
-
-// One NaN makes all derivatives NaN, so the latent to name is the one that makes the rest finite when it is moved.
-void NaturalGradientEngine::check_start() {
-  const std::vector<std::string> names = density_->model().parameters().unconstrained_names();
-  const Eigen::Index d = point_.dimension();
-  double value = 0;
-  Eigen::VectorXd gradient(d);
-  const auto finite_at = [&](const Eigen::VectorXd& z) {
-    density_->evaluate(1, z.data(), &value, gradient.data());
-    return std::isfinite(value) && gradient.allFinite();
-  };
-  if (finite_at(point_.mean)) return;
-  const std::string what = std::isfinite(value) ? std::string("the gradient of the log joint is not finite")
-                           : std::isnan(value)  ? std::string("the log joint is not a number")
-                                                : fmt::format("the log joint is {}", value);
-  for (Eigen::Index i = 0; i < d; ++i)
-    for (const double shift : {1.0, -1.0}) {
-      Eigen::VectorXd moved = point_.mean;
-      moved[i] += shift;
-      if (finite_at(moved))
-        return diverge(fmt::format("{} at the start ({}); with {} = {:.3g} it is finite", what, place(point_.mean),
-                                   names[static_cast<std::size_t>(i)], moved[i]));
-    }
-  diverge(fmt::format("{} at the start ({}), nor is it finite when any one latent is moved by 1", what,
-                      place(point_.mean)));
-}
 
 std::optional<EvaluatedDraws> NaturalGradientEngine::climbing_draws() {
   const RowMajorMatrix eps = mirrored(DrawNoise(context_, point_, draws_ / 2, DrawKind::iid, fold_in(key_, 1))
@@ -160,7 +117,7 @@ void NaturalGradientEngine::climb() {
     point_.factor *= 0.5;
     if (++rejected_in_a_row_ >= kMostRejected)
       diverge(fmt::format("{} steps in a row found hardly a draw at which the log joint is finite, the last around {}",
-                          rejected_in_a_row_, place(point_.mean)));
+                          rejected_in_a_row_, place_of(density_->model(), point_.mean)));
     return;
   }
   rejected_in_a_row_ = 0;
@@ -177,7 +134,8 @@ void NaturalGradientEngine::climb() {
     ++report_.rejected_steps;
     point_.factor *= 0.5;
   }
-  check_growth();
+  std::string why = runaway_sd(density_->model(), point_, start_sd_);
+  if (!why.empty()) diverge(std::move(why));
   if (report_.diverged || !(only_noise_is_left() || climbed_ >= kMostClimbing)) return;
   take_family();
   next_round();
@@ -205,16 +163,6 @@ bool NaturalGradientEngine::only_noise_is_left() const {
       std::sqrt(2 * std::log(2 * static_cast<double>(std::max<Eigen::Index>(2, point_.dimension()))));
   const Eigen::ArrayXXd noise = largest * (mean.rightCols(2) / static_cast<double>(kWindow)).sqrt();
   return (mean.leftCols(2).abs() <= noise.max(tolerance_)).all();
-}
-
-void NaturalGradientEngine::check_growth() {
-  const Eigen::ArrayXd growth = point_.sd().array() / start_sd_.array();
-  Eigen::Index worst = 0;
-  if (!(growth.maxCoeff(&worst) > kRunaway)) return;
-  diverge(fmt::format(
-      "the sd of {} has grown to {:.2g} and still grows: nothing in the model holds it (an improper posterior)",
-      density_->model().parameters().unconstrained_names()[static_cast<std::size_t>(worst)],
-      growth[worst] * start_sd_[worst]));
 }
 
 void NaturalGradientEngine::diverge(std::string why) {
@@ -311,10 +259,7 @@ void NaturalGradientEngine::stall() {
   report_.stalled = true;
   report_.message =
       masked_share_ > kMostMasked
-          ? fmt::format(
-                "at {:.0f} % of q's draws the log density is not finite: the model ends where a Gaussian does not; "
-                "give the parameter a constraint",
-                100 * masked_share_)
+          ? model_ends_within(masked_share_)
           : fmt::format(
                 "about {:.2g} posterior sds from the optimum, and more draws than are allowed would be needed to come "
                 "nearer (tolerance {:.2g})",
@@ -377,9 +322,6 @@ double NaturalGradientEngine::evaluate() {
   return report_.elbo;
 }
 
-std::vector<std::string> NaturalGradientEngine::findings() {
-  if (masked_ == 0) return {};
-  return {fmt::format("{} draws had a log density or gradient that is not finite and were left out", masked_)};
-}
+std::vector<std::string> NaturalGradientEngine::findings() { return draws_left_out(masked_); }
 
 }  // namespace velbo::internal

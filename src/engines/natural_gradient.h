@@ -70,12 +70,8 @@ class NaturalGradientEngine final : public Engine {
   void follow(const MarginalErrors& errors);
   [[nodiscard]] Eigen::ArrayXXd window_mean() const;
   [[nodiscard]] bool only_noise_is_left() const;
-  void check_start();
-  void check_growth();
   void diverge(std::string why);
   void count_gradients();
-  // "tau" of "log(tau)", and where it is.
-  [[nodiscard]] std::string place(const Eigen::VectorXd& z) const;
 
   std::unique_ptr<ModelDensity> density_;
   Context context_;

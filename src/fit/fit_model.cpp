@@ -2,16 +2,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <optional>
 
-#include "engines/natural_gradient.h"
 #include "fit/checkpoint.h"
 #include "fit/fit_loop.h"
-#include "fit/model_choices.h"
+#include "fit/make_model_engine.h"
 #include "fit/summarise.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
@@ -28,39 +26,24 @@ constexpr double kDrawElements = 2e7;  // 160 MB of draws
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::argument, message); }
 
-std::optional<GaussianPoint> initial_point(const Model& model, const FitOptions& options) {
-  if (!options.init) return std::nullopt;
-  const PosteriorState& state = options.init->state();
-  if (!state.model || state.model->parameters.parameters() != model.parameters().parameters())
-    refuse(fmt::format("the fit to start from has other parameters or constraints: {}, expected {}",
-                       fmt::join(state.recipe.names, ", "), fmt::join(model.parameters().names(), ", ")));
-  const auto d = static_cast<Eigen::Index>(model.n_latents());
-  GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Map(state.mean.data(), d), {}};
-  if (state.family.kind() == FamilyKind::full_rank) {
-    out.factor = RowMajorMatrix::Map(state.scale.data(), d, d);
-    return out;
-  }
-  const std::vector<double> covariance = options.init->unconstrained_covariance();
-  const Eigen::LLT<Eigen::MatrixXd> cholesky(Eigen::MatrixXd::Map(covariance.data(), d, d));
-  if (cholesky.info() != Eigen::Success) refuse("the fit to start from has a covariance that is not positive definite");
-  out.factor = cholesky.matrixL();
-  return out;
-}
-
 // The model's code cannot be compared; its value at one point tells most changes of code and data.
 Identity model_identity(const Model& model, const FitOptions& options, const ModelChoices& choices) {
   std::vector<double> z;
   for (std::int64_t i = 0; i < model.n_latents(); ++i) z.push_back(i % 2 == 0 ? 0.1 : -0.1);
-  return {{"model", model.name()},
-          {"parameters", fmt::format("{}", fmt::join(model.parameters().unconstrained_names(), ", "))},
-          {"log joint", fmt::format("{:a}", model.log_joint(z))},
-          {"engine", std::string(name(choices.engine))},
-          {"family", std::string(name(choices.family))},
-          {"rank", std::to_string(choices.rank)},
-          {"draws", std::to_string(options.gradient.draws)},
-          {"seed", std::to_string(options.seed)},
-          {"tolerance", fmt::format("{:a}", options.tolerance)},
-          {"init", options.init ? "given" : "none"}};
+  Identity out = {{"model", model.name()},
+                  {"parameters", fmt::format("{}", fmt::join(model.parameters().unconstrained_names(), ", "))},
+                  {"log joint", fmt::format("{:a}", model.log_joint(z))},
+                  {"engine", std::string(name(choices.engine))},
+                  {"family", std::string(name(choices.family))},
+                  {"rank", std::to_string(choices.rank)},
+                  {"draws", std::to_string(options.gradient.draws)},
+                  {"seed", std::to_string(options.seed)},
+                  {"tolerance", fmt::format("{:a}", options.tolerance)},
+                  {"init", options.init ? "given" : "none"}};
+  if (choices.engine != EngineKind::gradient) return out;
+  out.erase("draws");  // what was chosen
+  add_identity(choices.gradient, out);
+  return out;
 }
 
 Posterior make_posterior(const Model& model, const GaussianPoint& point) {
@@ -109,17 +92,11 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   if (std::isfinite(options.max_seconds))
     density->set_deadline(watch.start() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                               std::chrono::duration<double>(options.max_seconds)));
-  NaturalGradientEngine engine(std::move(density), context,
-                               {.tolerance = options.tolerance,
-                                .draws = options.gradient.draws,
-                                .family = choices.family,
-                                .rank = choices.rank,
-                                .key = make_key(options.seed, Purpose::step)},
-                               initial_point(model, options));
+  const std::unique_ptr<Engine> made = make_engine(std::move(density), context, choices, options);
+  Engine& engine = *made;
   const Identity identity =
       options.checkpoint.empty() && options.resume.empty() ? Identity() : model_identity(model, options, choices);
-  const std::int64_t max_steps = options.max_steps > 0 ? options.max_steps : 10000;
-  const Outcome outcome = run(engine, options, max_steps, identity, watch);
+  const Outcome outcome = run(engine, options, choices.max_steps, identity, watch);
   const EngineReport report = engine.report();
   const double fit_seconds = watch.seconds() - outcome.seconds_evaluating;
   Diagnosis diagnosis = no_diagnosis();
@@ -135,7 +112,7 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   summary.fit.engine_reason = choices.engine_reason;
   summary.fit.family = family_text(choices.family, choices.rank);
   summary.fit.family_reason = choices.family_reason;
-  summary.fit.estimator = "log density at draws";
+  summary.fit.estimator = choices.estimator;
   summary.fit.device = "cpu";
   summary.fit.device_reason = "models that are known by their log density run on the host";
   summary.fit.scalar = name(Scalar::float64);

@@ -52,8 +52,9 @@ std::string family_text(FamilyKind family, std::int64_t rank) {
   return rank > 0 ? fmt::format("{}:{}", name(family), rank) : std::string(name(family));
 }
 
-Summary summarise(const Outcome& outcome, const EngineReport& report, const Diagnosis& diagnosis, const FitOptions& options,
-                  const Context& context, const Posterior& posterior, double fit_seconds, const Stopwatch& watch) {
+Summary summarise(const Outcome& outcome, const EngineReport& report, const Diagnosis& diagnosis,
+                  const FitOptions& options, const Context& context, const Posterior& posterior, double fit_seconds,
+                  const Stopwatch& watch) {
   Summary out;
   out.velbo_version = version();
   out.fit.threads = context.threads();
@@ -65,7 +66,8 @@ Summary summarise(const Outcome& outcome, const EngineReport& report, const Diag
   out.fit.gradient_evaluations = report.evaluations;
   out.fit.rows_read = report.rows_read;
   out.fit.rejected_steps = report.rejected_steps;
-  out.fit.seconds = {.read = 0, .fit = fit_seconds, .diagnose = watch.seconds() - fit_seconds, .total = watch.seconds()};
+  out.fit.seconds = {
+      .read = 0, .fit = fit_seconds, .diagnose = watch.seconds() - fit_seconds, .total = watch.seconds()};
   out.quality = {.elbo = outcome.elbo,
                  .elbo_se = report.elbo_se,
                  .k_hat = diagnosis.k_hat,
@@ -75,6 +77,7 @@ Summary summarise(const Outcome& outcome, const EngineReport& report, const Diag
                  .method = diagnosis.method,
                  .log_evidence = diagnosis.log_evidence,
                  .error_sd = report.error_sd,
+                 .iterate_rhat = report.iterate_rhat,
                  .verdict = Verdict::unreliable,
                  .advice = {}};
   out.parameters = parameters_of(posterior, diagnosis);

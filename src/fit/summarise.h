@@ -10,8 +10,9 @@ namespace velbo::internal {
 Diagnosis no_diagnosis();
 
 // The summary of a fit whose loop ended after fit_seconds, but for what was chosen, the model and the warnings; judge() it then.
-Summary summarise(const Outcome& outcome, const EngineReport& report, const Diagnosis& diagnosis, const FitOptions& options,
-                  const Context& context, const Posterior& posterior, double fit_seconds, const Stopwatch& watch);
+Summary summarise(const Outcome& outcome, const EngineReport& report, const Diagnosis& diagnosis,
+                  const FitOptions& options, const Context& context, const Posterior& posterior, double fit_seconds,
+                  const Stopwatch& watch);
 
 // "low_rank:5", "full_rank".
 std::string family_text(FamilyKind family, std::int64_t rank);

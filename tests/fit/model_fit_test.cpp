@@ -393,10 +393,10 @@ TEST(ModelFit, RefusesOptionsThatMakeNoSense) {
     change(options);
     return error_of([&] { static_cast<void>(velbo::fit(exact_model(), options)); });
   };
-  EXPECT_EQ(refused([](FitOptions& o) { o.engine = EngineKind::newton; }),
-            "argument| engine is \"newton\", expected \"natural_gradient\", \"saa\" or \"auto\" for \"exact\", which "
-            "is known by its "
-            "log density alone");
+  EXPECT_EQ(
+      refused([](FitOptions& o) { o.engine = EngineKind::newton; }),
+      "argument| engine is \"newton\", expected \"natural_gradient\", \"saa\", \"gradient\" or \"auto\" for \"exact\", "
+      "which is known by its log density alone");
   EXPECT_EQ(refused([](FitOptions& o) { o.engine = EngineKind::natural_gradient, o.family = FamilyKind::mean_field; }),
             "argument| family is \"mean_field\", expected \"full_rank\" or \"auto\" for the engine natural_gradient; "
             "saa fits the "
