@@ -1,13 +1,15 @@
 // engines/engine.cpp - the parts of states that engines share.
 #include "engines/engine.h"
 
+#include <cmath>
+
 namespace velbo::internal {
 
 void save_report(const EngineReport& report, EngineState& state) {
   state.set("report.elbo", report.elbo);
   state.set("report.elbo_se", report.elbo_se);
   state.set("report.error_sd", report.error_sd);
-  state.set("report.iterate_rhat", report.iterate_rhat);
+  if (!std::isnan(report.iterate_rhat)) state.set("report.iterate_rhat", report.iterate_rhat);
   state.set("report.on_all_data", std::int64_t{report.on_all_data ? 1 : 0});
   state.set("report.diverged", std::int64_t{report.diverged ? 1 : 0});
   state.set("report.stalled", std::int64_t{report.stalled ? 1 : 0});
