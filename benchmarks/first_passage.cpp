@@ -110,8 +110,7 @@ Result race_adam(const Model& model, FamilyKind family, double rate, const Optim
   settings.fixed_coordinates = rate > 0;
   if (rate > 0) settings.options.clip = 0;
   GaussianPoint start = standard_start(model.parameters());
-  if (family == FamilyKind::mean_field)
-    start = {family, start.mean, Eigen::MatrixXd::Ones(start.dimension(), 1)};
+  if (family == FamilyKind::mean_field) start = {family, start.mean, Eigen::MatrixXd::Ones(start.dimension(), 1)};
   ModelGradientEngine engine(std::make_unique<ModelDensity>(model, context), context, settings, start, false);
   return race(engine, &engine, optimum, 10, kMostGradients);
 }

@@ -44,8 +44,7 @@ Eigen::ArrayXd batch_means_se(const Eigen::ArrayXXd& series) {
   const auto batches = static_cast<Eigen::Index>(std::sqrt(static_cast<double>(series.rows())));
   const Eigen::Index size = series.rows() / batches, first = series.rows() - batches * size;
   Eigen::ArrayXXd means(batches, series.cols());
-  for (Eigen::Index b = 0; b < batches; ++b)
-    means.row(b) = series.middleRows(first + b * size, size).colwise().mean();
+  for (Eigen::Index b = 0; b < batches; ++b) means.row(b) = series.middleRows(first + b * size, size).colwise().mean();
   const auto n = static_cast<double>(batches);
   return ((means.rowwise() - means.colwise().mean()).square().colwise().sum() / (n - 1) / n).sqrt().transpose();
 }

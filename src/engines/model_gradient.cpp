@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kAdamRate = 0.1, kSgdRate = 0.5;
 constexpr double kFirstLength = 40;
-constexpr double kForgetting = 1.0 / 50;     // of the ELBO that is shown
+constexpr double kForgetting = 1.0 / 50;    // of the ELBO that is shown
 constexpr std::int64_t kMostRejected = 40;  // steps in a row, each of which halves q's sds
 
 double square(double x) { return x * x; }
@@ -106,8 +106,8 @@ void ModelGradientEngine::climb() {
   Eigen::VectorXd gradient = ascent_.whitening.pull_back(ascent_.w, estimate);
   if (!estimate.is_finite() || !gradient.allFinite()) return reject(here);
   rejected_in_a_row_ = 0;
-  report_.elbo = std::isnan(report_.elbo) ? estimate.value
-                                          : report_.elbo + kForgetting * (estimate.value - report_.elbo);
+  report_.elbo =
+      std::isnan(report_.elbo) ? estimate.value : report_.elbo + kForgetting * (estimate.value - report_.elbo);
   history_.add(here);
   point_ = here;
   is_checked_ = false;
@@ -121,9 +121,9 @@ void ModelGradientEngine::climb() {
 void ModelGradientEngine::reject(const GaussianPoint& here) {
   ++report_.rejected_steps;
   if (++rejected_in_a_row_ >= kMostRejected)
-    return diverge(fmt::format(
-        "{} steps in a row found hardly a draw at which the log joint is finite, the last around {}",
-        rejected_in_a_row_, place_of(density_->model(), here.mean)));
+    return diverge(
+        fmt::format("{} steps in a row found hardly a draw at which the log joint is finite, the last around {}",
+                    rejected_in_a_row_, place_of(density_->model(), here.mean)));
   if (fixed_coordinates_) return;
   GaussianPoint closer = here;
   closer.factor *= 0.5;

@@ -115,10 +115,10 @@ class ModelGradientEngine final : public Engine {
   double damping_ = 1;       // of the learning rate
   double length_;            // of rounds, rounded down
   std::int64_t round_length_ = 0, steps_in_round_ = 0, rejected_in_a_row_ = 0, checks_ = 0, masked_ = 0;
-  double masked_share_ = 0;                     // of the last check's draws
-  Eigen::MatrixXd mean_factor_;                 // of a q that is not of full rank, from the last look at the curvature; empty before
-  std::optional<GaussianPoint> checked_;        // what the last check looked at
-  double checked_error_sd_ = 0;                 // how well its iterates knew it
+  double masked_share_ = 0;      // of the last check's draws
+  Eigen::MatrixXd mean_factor_;  // of a q that is not of full rank, from the last look at the curvature; empty before
+  std::optional<GaussianPoint> checked_;  // what the last check looked at
+  double checked_error_sd_ = 0;           // how well its iterates knew it
   EngineReport report_;
 };
 

@@ -15,11 +15,11 @@ namespace {
 constexpr double kLongestResidual = 1e6;  // of one draw, whitened
 // A check begins with few draws, which tell what is far off, and takes more while the answer is open.
 constexpr std::int64_t kFirstDraws = 512, kLastDraws = 4096, kMostDraws = 65536;
-constexpr double kMostElements = 2e7;          // of draws in memory: 160 MB
-constexpr std::uint32_t kStages = 16;          // of a check, at most
-constexpr std::int64_t kCurvatureDraws = 32;   // 16 of which mirror the others
+constexpr double kMostElements = 2e7;            // of draws in memory: 160 MB
+constexpr std::uint32_t kStages = 16;            // of a check, at most
+constexpr std::int64_t kCurvatureDraws = 32;     // 16 of which mirror the others
 constexpr Eigen::Index kMostDifferenced = 1000;  // latents
-constexpr std::int64_t kChecksCutOff = 3;  // before a model that ends within q is given up
+constexpr std::int64_t kChecksCutOff = 3;        // before a model that ends within q is given up
 // Shorter steps than that come to rest later than their average comes near.
 constexpr double kLeastDamping = 1.0 / 32;
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
@@ -94,15 +94,16 @@ ModelGradientEngine::Look ModelGradientEngine::look_at(const GaussianPoint& poin
     const bool far_off = !(errors->largest(largest_of_noise) <= tolerance_);
     if (within_limits || far_off || noise <= 0.5 * tolerance_ || count >= most || stage + 1 == kStages) return out;
     const double wanted = 1.2 * static_cast<double>(count) * std::pow(2 * noise / tolerance_, 2);
-    count = static_cast<std::int64_t>(std::min(std::max(wanted, 2.0 * static_cast<double>(count)),
-                                               static_cast<double>(most)));
+    count = static_cast<std::int64_t>(
+        std::min(std::max(wanted, 2.0 * static_cast<double>(count)), static_cast<double>(most)));
   }
 }
 
 void ModelGradientEngine::keep(const Look& look) {
   ++checks_;
   masked_ += look.masked;
-  masked_share_ = static_cast<double>(look.masked) / static_cast<double>(std::max<std::int64_t>(1, look.masked + look.draws));
+  masked_share_ =
+      static_cast<double>(look.masked) / static_cast<double>(std::max<std::int64_t>(1, look.masked + look.draws));
   report_.elbo = look.elbo.value;
   report_.elbo_se = look.elbo.standard_error;
   double distance = look.distance;

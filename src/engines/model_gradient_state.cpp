@@ -56,7 +56,8 @@ void ModelGradientEngine::load(const EngineState& state) {
   masked_ = state.whole("masked");
   masked_share_ = state.number("masked_share");
   if (state.has("curvature_factor")) mean_factor_ = state.matrix("curvature_factor");
-  if (mean_factor_.size() > 0 && (mean_factor_.rows() != point_.dimension() || mean_factor_.cols() != point_.dimension()))
+  if (mean_factor_.size() > 0 &&
+      (mean_factor_.rows() != point_.dimension() || mean_factor_.cols() != point_.dimension()))
     throw Error(ErrorCode::file, "the checkpoint's \"curvature_factor\" is of another size than the model");
   checked_error_sd_ = state.number("checked_error_sd");
   checked_.reset();

@@ -77,14 +77,13 @@ std::unique_ptr<Engine> make_engine(std::unique_ptr<ModelDensity> density, const
         std::move(density), context,
         ModelGradientSettings{.options = choices.gradient, .tolerance = options.tolerance, .key = key},
         start_of_family(model, choices, options, fold_in(key, 4)), options.init.has_value());
-  return std::make_unique<NaturalGradientEngine>(
-      std::move(density), context,
-      NaturalGradientEngine::Settings{.tolerance = options.tolerance,
-                                      .draws = options.gradient.draws,
-                                      .family = choices.family,
-                                      .rank = choices.rank,
-                                      .key = key},
-      initial_point(model, options));
+  return std::make_unique<NaturalGradientEngine>(std::move(density), context,
+                                                 NaturalGradientEngine::Settings{.tolerance = options.tolerance,
+                                                                                 .draws = options.gradient.draws,
+                                                                                 .family = choices.family,
+                                                                                 .rank = choices.rank,
+                                                                                 .key = key},
+                                                 initial_point(model, options));
 }
 
 }  // namespace velbo::internal

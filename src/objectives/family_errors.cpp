@@ -10,7 +10,7 @@
 namespace velbo::internal {
 namespace {
 
-constexpr double kDifference = 1e-3;  // of an sd
+constexpr double kDifference = 1e-3;      // of an sd
 constexpr double kLeastCurvature = 1e-6;  // in q's sds
 
 // In q's sds, where a mean-field q's optimum has a diagonal of ones.
@@ -30,7 +30,8 @@ Eigen::ArrayXXd errors_of_means(const Eigen::ArrayXXd& mean, const Eigen::ArrayX
 
 }  // namespace
 
-std::optional<Eigen::MatrixXd> curvature_at(ModelDensity& density, const GaussianPoint& point, const RowMajorMatrix& z) {
+std::optional<Eigen::MatrixXd> curvature_at(ModelDensity& density, const GaussianPoint& point,
+                                            const RowMajorMatrix& z) {
   const Eigen::Index d = point.dimension(), s = z.rows();
   const Eigen::VectorXd sd = point.sd();
   Eigen::MatrixXd out(d, d);
@@ -61,7 +62,8 @@ Eigen::VectorXd units_of(const GaussianPoint& point, const Eigen::MatrixXd& inve
   return point.sd().cwiseMax(inverse_factor.rowwise().norm());
 }
 
-MarginalErrors family_errors(const GaussianPoint& point, const EvaluatedDraws& draws, const Eigen::MatrixXd& curvature) {
+MarginalErrors family_errors(const GaussianPoint& point, const EvaluatedDraws& draws,
+                             const Eigen::MatrixXd& curvature) {
   const Eigen::Index d = point.dimension(), rank = point.rank();
   const auto s = static_cast<double>(draws.n_draws());
   const Eigen::VectorXd sd = point.sd(), own = point.factor.col(0);
@@ -75,8 +77,7 @@ MarginalErrors family_errors(const GaussianPoint& point, const EvaluatedDraws& d
   const Eigen::VectorXd unit = sd.cwiseMax(inverse.diagonal().cwiseSqrt());
   const Eigen::ArrayXXd shifts = (residual * inverse * unit.cwiseInverse().asDiagonal()).array();
   out.mean = shifts.colwise().mean().transpose();
-  out.mean_se =
-      errors_of_means(out.mean.transpose(), shifts.square().colwise().mean(), s).matrix().transpose().array();
+  out.mean_se = errors_of_means(out.mean.transpose(), shifts.square().colwise().mean(), s).matrix().transpose().array();
   const Eigen::ArrayXXd terms = (residual.cwiseProduct(eps) * own.asDiagonal()).array();
   const Eigen::ArrayXd along_own = terms.colwise().mean().transpose();
   const Eigen::ArrayXd along_own_se =
@@ -87,12 +88,11 @@ MarginalErrors family_errors(const GaussianPoint& point, const EvaluatedDraws& d
     return out;
   }
   // What is known exactly: -C factor and the entropy's part.
-  const ElboGradient exact =
-      elbo_gradient(point, {0, 0, Eigen::VectorXd::Zero(d), in_layout_of(point, curvature)});
+  const ElboGradient exact = elbo_gradient(point, {0, 0, Eigen::VectorXd::Zero(d), in_layout_of(point, curvature)});
   const Eigen::MatrixXd noise = draws.eps.rightCols(rank);
   const Eigen::ArrayXXd products = (residual.transpose() * noise / s).array();
-  const Eigen::ArrayXXd products_se = errors_of_means(
-      products, (residual.cwiseAbs2().transpose() * noise.cwiseAbs2() / s).array(), s);
+  const Eigen::ArrayXXd products_se =
+      errors_of_means(products, (residual.cwiseAbs2().transpose() * noise.cwiseAbs2() / s).array(), s);
   const Eigen::ArrayXd loadings =
       (exact.factor.rightCols(rank).array() + products).matrix().rowwise().norm().cwiseProduct(sd).array();
   const Eigen::ArrayXd loadings_se = products_se.matrix().rowwise().norm().cwiseProduct(sd).array();

@@ -31,8 +31,10 @@ TEST(IterateHistory, MeasuresInPosteriorSds) {
     narrow.add(point_of(x, 1));
     wide.add(point_of(x, 2));
   }
-  EXPECT_NEAR(wide.stationarity(Eigen::VectorXd::Constant(1, 2)).error_sd, 0.5 * narrow.stationarity(Eigen::VectorXd::Constant(1, 1)).error_sd, 1e-12);
-  EXPECT_EQ(wide.stationarity(Eigen::VectorXd::Constant(1, 2)).rhat, narrow.stationarity(Eigen::VectorXd::Constant(1, 1)).rhat);
+  EXPECT_NEAR(wide.stationarity(Eigen::VectorXd::Constant(1, 2)).error_sd,
+              0.5 * narrow.stationarity(Eigen::VectorXd::Constant(1, 1)).error_sd, 1e-12);
+  EXPECT_EQ(wide.stationarity(Eigen::VectorXd::Constant(1, 2)).rhat,
+            narrow.stationarity(Eigen::VectorXd::Constant(1, 1)).rhat);
   EXPECT_TRUE(narrow.stationarity(Eigen::VectorXd::Constant(1, 1)).is_stationary());
 }
 
@@ -58,8 +60,10 @@ TEST(IterateHistory, GoesOnFromAState) {
     whole.add(point_of(std::sin(t), 1));
     if (t >= 700) rest.add(point_of(std::sin(t), 1));
   }
-  EXPECT_EQ(rest.stationarity(Eigen::VectorXd::Constant(1, 1)).rhat, whole.stationarity(Eigen::VectorXd::Constant(1, 1)).rhat);
-  EXPECT_EQ(rest.stationarity(Eigen::VectorXd::Constant(1, 1)).error_sd, whole.stationarity(Eigen::VectorXd::Constant(1, 1)).error_sd);
+  EXPECT_EQ(rest.stationarity(Eigen::VectorXd::Constant(1, 1)).rhat,
+            whole.stationarity(Eigen::VectorXd::Constant(1, 1)).rhat);
+  EXPECT_EQ(rest.stationarity(Eigen::VectorXd::Constant(1, 1)).error_sd,
+            whole.stationarity(Eigen::VectorXd::Constant(1, 1)).error_sd);
   EXPECT_ANY_THROW(rest.load(state, 2));
 }
 

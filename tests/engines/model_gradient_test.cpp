@@ -68,7 +68,8 @@ TEST(ModelGradientEngine, IsAdamOnTheEstimatorsGradient) {
 TEST(ModelGradientEngine, StepSizeByTheRule) {
   GradientOptions options = options_of(0);
   options.draws = 1;
-  const auto engine = engine_of(small_target().log_density(), {options, 0.02, kKey}, standard_point(FamilyKind::full_rank));
+  const auto engine =
+      engine_of(small_target().log_density(), {options, 0.02, kKey}, standard_point(FamilyKind::full_rank));
   engine->advance(1);
   EngineState state;
   engine->save(state);
@@ -138,8 +139,7 @@ TEST(ModelGradientEngine, FreshDrawsHaveTheLastWord) {
 // but the iterates of few noisy steps do not know that.
 TEST(ModelGradientEngine, IteratesThatDoNotKnowTheirMeanAreNotConverged) {
   const GaussianTarget target = small_target();
-  const auto engine =
-      engine_of(target.log_density(), {options_of(0.1), 0.02, kKey}, exact_posterior(target));
+  const auto engine = engine_of(target.log_density(), {options_of(0.1), 0.02, kKey}, exact_posterior(target));
   engine->advance(30);
   static_cast<void>(engine->evaluate());
   EXPECT_GT(engine->report().error_sd, 0.02);

@@ -72,7 +72,8 @@ TEST_P(ModelGradientFit, FindsTheFamilysOptimumAndKnowsItsDistance) {
     const Summary& summary = fit.summary;
     EXPECT_EQ(summary.fit.status, Status::converged) << summary.full_report();
     EXPECT_LE(summary.quality.error_sd, options.tolerance);
-    EXPECT_LT(distance(fit, target.mean, sd, covariance.diagonal().cwiseSqrt()), 1.5 * options.tolerance) << summary.full_report();
+    EXPECT_LT(distance(fit, target.mean, sd, covariance.diagonal().cwiseSqrt()), 1.5 * options.tolerance)
+        << summary.full_report();
     EXPECT_LE(summary.quality.iterate_rhat, 1.1);
     EXPECT_NEAR(summary.quality.elbo, -kl, 4 * summary.quality.elbo_se + 0.02);
     EXPECT_EQ(summary.fit.engine, "gradient");
@@ -249,11 +250,13 @@ TEST(ModelGradient, NamesWhatIsWrongWithAModel) {
   EXPECT_TRUE(improper.starts_with("the sd of b has grown to ")) << improper;
   // Draws that are left out pull q further out: from a little past the edge until it is lost there.
   const std::string lost = message_of({two, CutOff{-0.01}}, Status::diverged);
-  EXPECT_TRUE(lost.starts_with("40 steps in a row found hardly a draw at which the log joint is finite, the last around a = -"))
+  EXPECT_TRUE(
+      lost.starts_with("40 steps in a row found hardly a draw at which the log joint is finite, the last around a = -"))
       << lost;
   const std::string cut_off = message_of({two, CutOff{-2}}, Status::max_steps);
-  EXPECT_TRUE(cut_off.ends_with("% of q's draws the log density is not finite: the model ends where a Gaussian does not; "
-                                "give the parameter a constraint"))
+  EXPECT_TRUE(
+      cut_off.ends_with("% of q's draws the log density is not finite: the model ends where a Gaussian does not; "
+                        "give the parameter a constraint"))
       << cut_off;
 }
 
@@ -267,11 +270,13 @@ TEST(ModelGradient, RefusesWhatNeedsRows) {
     EXPECT_EQ(refused([&](GradientOptions& g) { g.estimator = estimator; }),
               "argument| estimator is \"" + std::string(name(estimator)) +
                   "\", expected \"weights\" or \"auto\": a model that is known by its log density has no rows");
-  EXPECT_EQ(refused([](GradientOptions& g) { g.batch_size = 10; }),
-            "argument| a batch size was given, but a model that is known by its log density has no rows to take some of");
-  EXPECT_EQ(refused([](GradientOptions& g) { g.variance_reduction = VarianceReduction::anchor; }),
-            "argument| variance_reduction is \"anchor\", expected \"none\" or \"auto\": a step looks at all of the model, so "
-            "that no batch's noise is there to reduce");
+  EXPECT_EQ(
+      refused([](GradientOptions& g) { g.batch_size = 10; }),
+      "argument| a batch size was given, but a model that is known by its log density has no rows to take some of");
+  EXPECT_EQ(
+      refused([](GradientOptions& g) { g.variance_reduction = VarianceReduction::anchor; }),
+      "argument| variance_reduction is \"anchor\", expected \"none\" or \"auto\": a step looks at all of the model, so "
+      "that no batch's noise is there to reduce");
   EXPECT_EQ(refused([](GradientOptions& g) { g.check_batches = true; }),
             "argument| check_batches was asked for, but a model that is known by its log density has no batches");
   EXPECT_EQ(refused([](GradientOptions& g) { g.learning_rate = -1; }),

@@ -16,8 +16,7 @@ class FamilyErrors : public testing::TestWithParam<FamilyKind> {
   ModelDensity density_{Model::with_gradient({real("x", {3})}, target_.log_density()), Context()};
 
   [[nodiscard]] EvaluatedDraws draws(std::int64_t count, std::uint32_t step) {
-    const RowMajorMatrix eps =
-        DrawNoise(Context(), point_, count, DrawKind::iid, make_key(8, Purpose::test)).at(step);
+    const RowMajorMatrix eps = DrawNoise(Context(), point_, count, DrawKind::iid, make_key(8, Purpose::test)).at(step);
     const RowMajorMatrix z = draws_of(point_, eps);
     Eigen::VectorXd value(count);
     RowMajorMatrix gradient(count, 3);
@@ -29,8 +28,7 @@ class FamilyErrors : public testing::TestWithParam<FamilyKind> {
     const ElboGradient exact = exact_gradient(point_, target_);
     const Eigen::ArrayXd own = exact.factor.col(0).cwiseProduct(point_.factor.col(0)).array();
     if (point_.rank() == 0) return 0.5 * own;
-    return own.abs() +
-           exact.factor.rightCols(point_.rank()).rowwise().norm().cwiseProduct(point_.sd()).array();
+    return own.abs() + exact.factor.rightCols(point_.rank()).rowwise().norm().cwiseProduct(point_.sd()).array();
   }
 };
 
