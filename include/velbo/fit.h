@@ -25,7 +25,7 @@ enum class EngineKind {
   natural_gradient,  // Model: natural gradients from draws (Lin, Schmidt and Khan 2020), then fixed draws, then a check
   pathfinder,  // Model: the best Gaussian along L-BFGS's way to a mode (Zhang et al. 2022); quick, and rarely the optimum
   saa,  // Model: mean-field and low-rank Gaussians by the ELBO over fixed draws (Giordano, Ingram and Broderick 2024)
-  gradient,  // Glm: stochastic gradients from minibatches and draws, velbo/gradient_options.h
+  gradient,  // stochastic gradients, of a Glm from minibatches and draws, of a Model from draws: velbo/gradient_options.h
 };
 VELBO_EXPORT std::string_view name(EngineKind kind) noexcept;
 VELBO_EXPORT EngineKind parse_engine(std::string_view text);
@@ -57,10 +57,10 @@ struct StepReport {
 
 struct FitOptions {
   EngineKind engine = EngineKind::automatic;
-  FamilyKind family = FamilyKind::automatic;                     // full rank up to 1,000 latents, mean field beyond
-  double tolerance = 0.02;                                       // in posterior standard deviations, > 0
-  std::int64_t rank = 0;                                         // of low_rank; 0: the root of the latents, at most 20
-  std::int64_t max_steps = 0;                                    // 0: 1,000 of newton, 100,000 of gradient
+  FamilyKind family = FamilyKind::automatic;  // full rank up to 1,000 latents, mean field beyond
+  double tolerance = 0.02;                    // in posterior standard deviations, > 0
+  std::int64_t rank = 0;                      // of low_rank; 0: the root of the latents, at most 20
+  std::int64_t max_steps = 0;                 // 0: 1,000 of newton, 100,000 of gradient, 10,000 of the others
   double max_seconds = std::numeric_limits<double>::infinity();  // looked at between steps; not the diagnosis
   std::optional<Device> device = {};                             // empty: auto
   int threads = 0;                                               // 0: all; results do not depend on it
@@ -141,6 +141,10 @@ struct VELBO_EXPORT Summary {
         std::numeric_limits<double>::quiet_NaN();  // LinearResponse::k_hat; NaN where there is none
     double log_evidence = 0;  // importance-sampling estimate: elbo <= log evidence; NaN where a prior is improper
     double error_sd = 0;
+    // Of the engine gradient: R-hat of the last round's iterates, about 1 where they are at rest (split R-hat of means and log sds over
+    // the best window: Vehtari et al. 2021; Welandawe et al. 2022).  NaN where steps have no noise (quadrature over all rows, anchors),
+    // where a device makes them by itself, below 20 of them, and of the other engines.
+    double iterate_rhat = std::numeric_limits<double>::quiet_NaN();
     Verdict verdict = Verdict::unreliable;
     std::string advice;
   } quality;
@@ -168,8 +172,10 @@ struct VELBO_EXPORT Fit {
 // A fit that does not converge is not an error: the status says so.  Throws Error(argument) for options that make no
 // sense together, Error(device), Error(memory).
 VELBO_EXPORT Fit fit(const Glm& model, const FitOptions& options = {});
-// Of a model in code; up to 5,000 latents.  max_seconds is looked at within steps too.  Of `gradient` only `draws` is
-// used (of a climbing step, half of them mirroring the others; 0: 32, or half the latents where that is more).
+// Of a model in code; up to 5,000 latents, with the engine gradient more in the mean_field and low_rank families.  max_seconds is
+// looked at within steps too.  Of `gradient` the engines natural_gradient and saa use `draws` alone (of a climbing step, half of them
+// mirroring the others; 0: 32, or half the latents where that is more); the engine gradient refuses what needs rows: batch_size, the
+// estimators local and quadrature, anchors.
 VELBO_EXPORT Fit fit(const Model& model, const FitOptions& options = {});
 
 }  // namespace velbo

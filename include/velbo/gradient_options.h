@@ -1,5 +1,7 @@
 // velbo/gradient_options.h - settings of the engine `gradient`: stochastic gradients of the ELBO, minibatches of rows.
 //
+// A Glm takes all of them; a Model in code has no rows, and refuses what needs some.  Where the two differ, "of a Model" says so.
+//
 // Steps are made in coordinates that are whitened at every check: a step size of 1 is a posterior standard deviation, whatever
 // the units of the data, so that no step size needs tuning (src/engines/gradient.h has the rule).
 #pragma once
@@ -12,7 +14,7 @@ namespace velbo {
 
 // How a step estimates the expected log likelihood of its rows.
 enum class Estimator {
-  automatic,   // quadrature
+  automatic,   // quadrature; of a Model weights, the only one there is
   weights,     // S draws of the latents z ~ q for all rows together (Kingma and Welling 2014)
   local,       // S draws of each row's linear predictor (Kingma, Salimans and Welling 2015)
   quadrature,  // no draws: one-dimensional quadrature, or a closed form
@@ -37,9 +39,9 @@ VELBO_EXPORT std::string_view name(EntropyGradient kind) noexcept;
 VELBO_EXPORT EntropyGradient parse_entropy_gradient(std::string_view text);
 
 enum class OptimizerKind {
-  automatic,  // sgd; adam beyond 1,000 latents, where whitening is by the diagonal alone
-  sgd,        // with momentum (Polyak 1964)
-  adam,       // Kingma and Ba 2015
+  automatic,  // sgd; adam beyond 1,000 latents, where whitening is by the diagonal alone, and of a Model, which q alone whitens
+  sgd,   // with momentum (Polyak 1964)
+  adam,  // Kingma and Ba 2015
 };
 VELBO_EXPORT std::string_view name(OptimizerKind kind) noexcept;
 VELBO_EXPORT OptimizerKind parse_optimizer(std::string_view text);
@@ -64,10 +66,12 @@ struct GradientOptions {
   // and without an anchor copy the rows once, in random order, where they take 1 MiB to 1 GiB (in a mapped file: to 256 MiB).
   std::int64_t batch_size = 0;
   OptimizerKind optimizer = OptimizerKind::automatic;
-  double learning_rate = 0;        // > 0, in posterior standard deviations; 0: by the rule
+  // > 0, in posterior standard deviations; 0: by the rule.  Of a Model it is halved whenever the steps have come to rest and the answer
+  // is not good enough yet, unless a decay was asked for.
+  double learning_rate = 0;
   double momentum = 0;             // of sgd, in [0, 1)
   std::int64_t warm_up_steps = 0;  // over which the step size rises linearly
-  // Step t is the learning rate over (1 + t / 10)^decay; decay in [0, 1], 0.6 by default where steps are noisy, else 0.
+  // Step t is the learning rate over (1 + t / 10)^decay; decay in [0, 1], 0.6 by default where steps are noisy, else 0; of a Model 0.
   double decay = -1;  // negative: by the rule
   double clip = 10;   // a gradient longer than this many times the running mean of lengths is shortened; 0: never
   bool averaging =

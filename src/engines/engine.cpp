@@ -1,12 +1,15 @@
 // engines/engine.cpp - the parts of states that engines share.
 #include "engines/engine.h"
 
+#include <cmath>
+
 namespace velbo::internal {
 
 void save_report(const EngineReport& report, EngineState& state) {
   state.set("report.elbo", report.elbo);
   state.set("report.elbo_se", report.elbo_se);
   state.set("report.error_sd", report.error_sd);
+  if (!std::isnan(report.iterate_rhat)) state.set("report.iterate_rhat", report.iterate_rhat);
   state.set("report.on_all_data", std::int64_t{report.on_all_data ? 1 : 0});
   state.set("report.diverged", std::int64_t{report.diverged ? 1 : 0});
   state.set("report.stalled", std::int64_t{report.stalled ? 1 : 0});
@@ -22,6 +25,8 @@ EngineReport load_report(const EngineState& state) {
   return {.elbo = state.number("report.elbo"),
           .elbo_se = state.number("report.elbo_se"),
           .error_sd = state.number("report.error_sd"),
+          .iterate_rhat = state.has("report.iterate_rhat") ? state.number("report.iterate_rhat")
+                                                           : std::numeric_limits<double>::quiet_NaN(),
           .on_all_data = state.whole("report.on_all_data") != 0,
           .diverged = state.whole("report.diverged") != 0,
           .stalled = state.whole("report.stalled") != 0,

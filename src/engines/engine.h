@@ -22,6 +22,8 @@ struct EngineReport {
   double elbo = std::numeric_limits<double>::quiet_NaN();     // of the last evaluated point
   double elbo_se = 0;                                         // 0 where the ELBO is deterministic
   double error_sd = std::numeric_limits<double>::infinity();  // estimated distance of point() to the optimum
+  // Of the last iterates (diagnostics/iterates.h); NaN where an engine has none that are noisy, or too few.
+  double iterate_rhat = std::numeric_limits<double>::quiet_NaN();
   bool on_all_data = false;  // false in warm-start stages, whose error says nothing about the answer
   bool diverged = false;
   bool stalled = false;  // near the optimum, but rounding hides the rest of the way

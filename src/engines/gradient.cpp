@@ -20,7 +20,6 @@ constexpr double kDecay = 0.6;
 constexpr std::int64_t kExactSteps = 10;      // of a round without noise: each halves the distance
 constexpr std::int64_t kLeastSteps = 20;      // of any other round
 constexpr double kRoundGrowth = 1.5;          // where noise averages out slowly, checks become rare
-constexpr double kLongestFactorStep = 0.7;    // e^0.5 for an sd
 constexpr std::int64_t kRejectedInARow = 20;  // steps or rounds, before the fit is called diverged
 constexpr double kAgreementDouble = 1e-9, kAgreementFloat = 1e-3;
 
@@ -56,8 +55,7 @@ GradientEngine::GradientEngine(const GlmData& data, std::unique_ptr<ExpectedLogJ
       exact_(options_.estimator == Estimator::quadrature && !order_),
       anchored_(options_.variance_reduction == VarianceReduction::anchor && !exact_),
       point_(std::move(point)),
-      optimizer_(options_.optimizer, options_.momentum),
-      clip_(options_.clip) {
+      ascent_(options_) {
   const auto d = static_cast<double>(point_.dimension()), s = static_cast<double>(options_.draws);
   const bool adam = options_.optimizer == OptimizerKind::adam;
   const double base = options_.learning_rate > 0 ? options_.learning_rate : adam ? 1 : kSgdRate;
@@ -109,8 +107,7 @@ void GradientEngine::advance(std::int64_t n_steps) {
 }
 
 GaussianPoint GradientEngine::reached() const {
-  const bool averaged = options_.averaging && !exact_ && average_.count() > 0;
-  return whitening_.at(averaged ? average_.value() : w_);
+  return options_.averaging && !exact_ ? ascent_.averaged() : ascent_.at();
 }
 
 std::span<const std::int64_t> GradientEngine::next_batch() {
@@ -121,14 +118,15 @@ std::span<const std::int64_t> GradientEngine::next_batch() {
 }
 
 Eigen::VectorXd GradientEngine::gradient_at(const Eigen::VectorXd& w, std::span<const std::int64_t> batch) const {
-  return whitening_.pull_back(w,
-                              estimator_->estimate(whitening_.at(w), batch, static_cast<std::uint32_t>(report_.steps)));
+  const Whitening& whitening = ascent_.whitening;
+  return whitening.pull_back(w,
+                             estimator_->estimate(whitening.at(w), batch, static_cast<std::uint32_t>(report_.steps)));
 }
 
 Eigen::VectorXd GradientEngine::rates() const {
   const double now = damping_ * adam_rate_ * schedule(report_.steps, options_.warm_up_steps, decay_);
   const Eigen::Index d = point_.dimension();
-  Eigen::VectorXd out(whitening_.size());
+  Eigen::VectorXd out(ascent_.whitening.size());
   out.head(d).setConstant(now * mean_rate_);
   out.tail(out.size() - d).setConstant(now * factor_rate_);
   return out;
@@ -136,14 +134,16 @@ Eigen::VectorXd GradientEngine::rates() const {
 
 std::int64_t GradientEngine::step() {
   const std::span<const std::int64_t> batch = next_batch();
-  Eigen::VectorXd gradient = gradient_at(w_, batch);
+  const GaussianPoint here = ascent_.at();
+  Eigen::VectorXd gradient = ascent_.whitening.pull_back(
+      ascent_.w, estimator_->estimate(here, batch, static_cast<std::uint32_t>(report_.steps)));
   ++report_.evaluations;
   if (anchored_) {
     // The same rows and draws at the anchor: the difference is small near it.
-    if (w_.isZero(0)) {
+    if (ascent_.w.isZero(0)) {
       gradient = anchor_;
     } else {
-      gradient += anchor_ - gradient_at(Eigen::VectorXd::Zero(w_.size()), batch);
+      gradient += anchor_ - gradient_at(Eigen::VectorXd::Zero(ascent_.w.size()), batch);
       ++report_.evaluations;
     }
   }
@@ -158,18 +158,14 @@ std::int64_t GradientEngine::step() {
     return 1;
   }
   rejected_in_a_row_ = 0;
-  clip_.apply(gradient);
-  Eigen::VectorXd change = optimizer_.step(gradient, rate);
-  auto factor_change = change.tail(change.size() - point_.dimension());
-  const double longest = factor_change.cwiseAbs().maxCoeff();
-  if (longest > kLongestFactorStep) factor_change *= kLongestFactorStep / longest;
-  w_ += change;
-  average_.add(w_);
+  ascent_.step(std::move(gradient), rate);
+  if (!exact_ && !anchored_) history_.add(here);
   return 1;
 }
 
 void GradientEngine::check(const GaussianPoint& candidate) {
   ExpectedLogJoint expected = oracle_->evaluate(candidate, true);
+  if (steps_in_round_ > 0) report_.iterate_rhat = history_.stationarity(candidate.sd()).rhat;
   ++report_.evaluations;
   count_rows();
   const double elbo = expected.value + candidate.entropy();
@@ -215,16 +211,14 @@ void GradientEngine::check(const GaussianPoint& candidate) {
 }
 
 void GradientEngine::begin_round(const ExpectedLogJoint& expected, const GaussianPoint& around) {
-  whitening_ = Whitening(around, mean_factor(around, expected, *oracle_));
+  ascent_.begin(Whitening(around, mean_factor(around, expected, *oracle_)));
+  history_.restart();
   count_rows();
-  w_ = Eigen::VectorXd::Zero(whitening_.size());
-  Eigen::VectorXd full = whitening_.pull_back(w_, elbo_gradient(around, expected));
+  Eigen::VectorXd full = ascent_.whitening.pull_back(ascent_.w, elbo_gradient(around, expected));
   if (options_.optimizer == OptimizerKind::adam && options_.learning_rate == 0)
     adam_rate_ = std::clamp(kAdamShare * full.cwiseAbs().maxCoeff(), kAdamLeast, kAdamMost);
   if (anchored_) anchor_ = std::move(full);
   tell_runner();
-  optimizer_.restart();
-  average_.restart();
   steps_in_round_ = 0;
   ++round_;
   const std::int64_t epoch = std::max(kLeastSteps, order_ ? order_->batches_per_epoch() : 1);
@@ -247,13 +241,13 @@ double GradientEngine::evaluate() {
 
 void GradientEngine::require_batches_to_agree() {
   if (!order_) return;
-  const Eigen::VectorXd whole = gradient_at(w_, {});
-  Eigen::VectorXd mean = Eigen::VectorXd::Zero(w_.size());
+  const Eigen::VectorXd whole = gradient_at(ascent_.w, {});
+  Eigen::VectorXd mean = Eigen::VectorXd::Zero(whole.size());
   double scale = 1;
   for (std::int64_t b = 0; b < order_->batches_per_epoch(); ++b) {
     const std::span<const std::int64_t> batch = order_->batch(b);
     const double share = static_cast<double>(batch.size()) / static_cast<double>(data_.n_rows);
-    const Eigen::VectorXd gradient = gradient_at(w_, batch);
+    const Eigen::VectorXd gradient = gradient_at(ascent_.w, batch);
     mean += share * gradient;
     scale += share * gradient.norm();
   }

@@ -4,6 +4,8 @@
 // gives the ELBO, which no step's noise has touched, the remaining error (optimum_distance.h), the curvature that whitens the
 // coordinates of the next steps (whitening.h) and, where variance is reduced, the anchor's full gradient.  Then the round's
 // steps are made, each from one batch.
+// What the steps themselves look like is shown as R-hat of the last round's iterates (diagnostics/iterates.h), where they are noisy and
+// the host has seen them; nothing depends on it here.
 //
 // Step size.  In whitened coordinates the ELBO's Hessian is about -I whatever the units of the data, and a batch of B rows sees
 // it as a matrix with eigenvalues up to (1 + sqrt(D / B))^2, S draws of D latents up to (1 + sqrt(D / S))^2 in the factor's
@@ -17,12 +19,12 @@
 #include <optional>
 
 #include "data/batch_order.h"
+#include "engines/ascent.h"
 #include "engines/engine.h"
+#include "engines/iterate_history.h"
 #include "engines/step_runner.h"
-#include "engines/whitening.h"
 #include "models/glm_data.h"
 #include "objectives/elbo_gradient.h"
-#include "optimizers/optimizer.h"
 
 namespace velbo::internal {
 
@@ -89,12 +91,9 @@ class GradientEngine final : public Engine {
   std::optional<ExpectedLogJoint> expected_;  // there
   double best_elbo_ = 0;
   Eigen::VectorXd start_sd_;  // where some prior is flat
-  Whitening whitening_;
-  Eigen::VectorXd w_;       // where the steps are
-  Eigen::VectorXd anchor_;  // full gradient at w = 0; empty where there is no anchor
-  Optimizer optimizer_;
-  Clip clip_;
-  Average average_;
+  Ascent ascent_;             // where the steps are
+  Eigen::VectorXd anchor_;    // full gradient at w = 0; empty where there is no anchor
+  IterateHistory history_;    // of this round's noisy steps that the host made
   std::int64_t round_ = 0, round_length_ = 0, steps_in_round_ = 0;
   double damping_ = 1;  // of the learning rate, by rounds that were undone
   std::int64_t rejected_in_a_row_ = 0;

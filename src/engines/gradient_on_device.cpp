@@ -18,21 +18,21 @@ std::int64_t GradientEngine::steps_at_once() const {
 }
 
 std::int64_t GradientEngine::run_steps(std::int64_t n) {
-  Optimizer::State moments = optimizer_.state();
-  Eigen::VectorXd average = average_.value();
+  Optimizer::State moments = ascent_.optimizer.state();
+  Eigen::VectorXd average = ascent_.average.value();
   for (Eigen::VectorXd* const v : {&moments.first, &moments.second, &average})
-    if (v->size() != w_.size()) v->setZero(w_.size());
-  StepVariables v{.w = w_.data(),
+    if (v->size() != ascent_.w.size()) v->setZero(ascent_.w.size());
+  StepVariables v{.w = ascent_.w.data(),
                   .first = moments.first.data(),
                   .second = moments.second.data(),
                   .average = average.data(),
                   .at = {.step = report_.steps,
                          .optimizer_steps = moments.steps,
-                         .averaged = average_.count(),
+                         .averaged = ascent_.average.count(),
                          .rejected = report_.rejected_steps,
                          .rejected_in_a_row = rejected_in_a_row_,
                          .damping = damping_,
-                         .usual_length = clip_.usual()}};
+                         .usual_length = ascent_.clip.usual()}};
   const auto start = std::chrono::steady_clock::now();
   runner_->run(std::min(n, round_length_ - steps_in_round_), v);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -46,18 +46,18 @@ std::int64_t GradientEngine::run_steps(std::int64_t n) {
   steps_in_round_ += made;
   count_rows();
   moments.steps = v.at.optimizer_steps;
-  optimizer_.set_state(std::move(moments));
-  average_.set(std::move(average), v.at.averaged);
+  ascent_.optimizer.set_state(std::move(moments));
+  ascent_.average.set(std::move(average), v.at.averaged);
   report_.rejected_steps = v.at.rejected;
   rejected_in_a_row_ = v.at.rejected_in_a_row;
   damping_ = v.at.damping;
-  clip_.set_usual(v.at.usual_length);
+  ascent_.clip.set_usual(v.at.usual_length);
   if (v.diverged) diverge(kGradientsNotFinite);
   return made;
 }
 
 void GradientEngine::tell_runner() {
-  if (runner_) runner_->begin_round(whitening_, anchor_, adam_rate_ * mean_rate_, adam_rate_ * factor_rate_);
+  if (runner_) runner_->begin_round(ascent_.whitening, anchor_, adam_rate_ * mean_rate_, adam_rate_ * factor_rate_);
 }
 
 }  // namespace velbo::internal

@@ -1,6 +1,5 @@
 // engines/gradient_state.cpp - what a checkpoint of the engine `gradient` holds.
 #include "engines/gradient.h"
-#include "velbo/error.h"
 
 namespace velbo::internal {
 
@@ -14,17 +13,10 @@ void GradientEngine::save(EngineState& state) const {
   save_expected("expected", *expected_, state);
   state.set("best_elbo", best_elbo_);
   state.set("start_sd", Eigen::MatrixXd(start_sd_));
-  state.set("reference", whitening_.reference());
-  state.set("mean_factor", whitening_.mean_factor());
-  state.set("w", Eigen::MatrixXd(w_));
+  ascent_.save(state);
+  history_.save(state);
   state.set("anchor", Eigen::MatrixXd(anchor_));
-  state.set("optimizer.first", Eigen::MatrixXd(optimizer_.state().first));
-  state.set("optimizer.second", Eigen::MatrixXd(optimizer_.state().second));
-  state.set("optimizer.steps", optimizer_.state().steps);
   state.set("adam_rate", adam_rate_);
-  state.set("clip", clip_.usual());
-  state.set("average", Eigen::MatrixXd(average_.value()));
-  state.set("average.count", average_.count());
   state.set("round", round_);
   state.set("round_length", round_length_);
   state.set("steps_in_round", steps_in_round_);
@@ -41,16 +33,10 @@ void GradientEngine::load(const EngineState& state) {
   expected_ = load_expected("expected", state);
   best_elbo_ = state.number("best_elbo");
   start_sd_ = state.vector("start_sd");
-  whitening_ = Whitening(state.point("reference", point_), state.matrix("mean_factor"));
-  w_ = state.vector("w");
-  if (w_.size() != whitening_.size())
-    throw Error(ErrorCode::file, "the checkpoint's \"w\" is of another size than the model");
+  ascent_.load(state, point_);
+  history_.load(state, point_.dimension());
   anchor_ = state.vector("anchor");
-  optimizer_.set_state(
-      {state.vector("optimizer.first"), state.vector("optimizer.second"), state.whole("optimizer.steps")});
   adam_rate_ = state.number("adam_rate");
-  clip_.set_usual(state.number("clip"));
-  average_.set(state.vector("average"), state.whole("average.count"));
   round_ = state.whole("round");
   round_length_ = state.whole("round_length");
   steps_in_round_ = state.whole("steps_in_round");

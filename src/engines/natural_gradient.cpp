@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "engines/gaussian_update.h"
+#include "engines/model_findings.h"
 #include "objectives/draws.h"
 
 namespace velbo::internal {
@@ -18,7 +19,6 @@ constexpr std::size_t kWindow = 16;       // steps whose gradients are averaged
 constexpr double kForgetting = 1.0 / 20;  // of the ELBO that is shown
 constexpr std::int64_t kMostClimbing = 2000;
 constexpr std::int64_t kMostRejected = 40;  // steps in a row, each of which halves q's sds
-constexpr double kRunaway = 1e10;           // growth of an sd that no data or prior stops
 // Streams of the fit's key; engines/polish_and_check.cpp has 2 and 3.
 constexpr std::uint64_t kClimbing = 1, kComparing = 4, kScattering = 5, kFinding = 6;
 
@@ -132,7 +132,7 @@ void NaturalGradientEngine::climb() {
     point_.factor *= 0.5;
     if (++rejected_in_a_row_ >= kMostRejected)
       fail(fmt::format("{} steps in a row found hardly a draw at which the log joint is finite, the last around {}",
-                       rejected_in_a_row_, place(*density_, point_.mean)));
+                       rejected_in_a_row_, place_of(density_->model(), point_.mean)));
     return;
   }
   rejected_in_a_row_ = 0;
@@ -215,13 +215,8 @@ bool NaturalGradientEngine::only_noise_is_left() const {
 }
 
 void NaturalGradientEngine::check_growth() {
-  const Eigen::ArrayXd growth = point_.sd().array() / start_sd_.array();
-  Eigen::Index worst = 0;
-  if (!(growth.maxCoeff(&worst) > kRunaway)) return;
-  diverge(fmt::format(
-      "the sd of {} has grown to {:.2g} and still grows: nothing in the model holds it (an improper posterior)",
-      density_->model().parameters().unconstrained_names()[static_cast<std::size_t>(worst)],
-      growth[worst] * start_sd_[worst]));
+  std::string why = runaway_sd(density_->model(), point_, start_sd_);
+  if (!why.empty()) diverge(std::move(why));
 }
 
 void NaturalGradientEngine::diverge(std::string why) {
@@ -254,8 +249,8 @@ double NaturalGradientEngine::evaluate() {
 
 std::vector<std::string> NaturalGradientEngine::findings() {
   std::vector<std::string> out = starts_.findings();
-  if (const std::int64_t masked = masked_ + finish_.n_masked(); masked > 0)
-    out.push_back(fmt::format("{} draws had a log density or gradient that is not finite and were left out", masked));
+  const std::vector<std::string> left_out = draws_left_out(masked_ + finish_.n_masked());
+  out.insert(out.end(), left_out.begin(), left_out.end());
   return out;
 }
 

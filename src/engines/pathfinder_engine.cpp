@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engines/model_findings.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {

@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "engines/gaussian_update.h"
+#include "engines/model_findings.h"
 #include "engines/nearest_family.h"
 #include "velbo/error.h"
 
@@ -121,10 +122,7 @@ void PolishAndCheck::stall(const FreshLook& look, EngineReport& report) {
   report.stalled = true;
   report.message =
       look.cut_off()
-          ? fmt::format(
-                "at {:.0f} % of q's draws the log density is not finite: the model ends where a Gaussian does not; "
-                "give the parameter a constraint",
-                100 * look.masked_share)
+          ? model_ends_within(look.masked_share)
           : fmt::format(
                 "about {:.2g} posterior sds from the optimum, and more draws than are allowed would be needed to come "
                 "nearer (tolerance {:.2g})",

@@ -19,49 +19,6 @@ constexpr double kOtherMean = 3, kOtherSd = 3;  // posterior sds (the smaller's)
 
 }  // namespace
 
-GaussianPoint standard_start(const Parameters& parameters) {
-  const std::int64_t d = parameters.n_unconstrained();
-  GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Zero(d), Eigen::MatrixXd::Identity(d, d)};
-  for (const ParameterBlock& block : parameters.blocks())
-    if (block.constraint == Constraint::unit_vector)
-      for (std::int64_t i = 0; i < block.count; ++i) out.mean[block.z_offset + i * block.size] = 1;
-  return out;
-}
-
-std::string place(const ModelDensity& density, const Eigen::VectorXd& z) {
-  const std::vector<std::string> names = density.model().parameters().unconstrained_names();
-  std::string out;
-  const Eigen::Index shown = std::min<Eigen::Index>(z.size(), 6);
-  for (Eigen::Index i = 0; i < shown; ++i)
-    out += fmt::format("{}{} = {:.3g}", i > 0 ? ", " : "", names[static_cast<std::size_t>(i)], z[i]);
-  return out + (shown < z.size() ? ", ..." : "");
-}
-
-// One NaN makes all derivatives NaN, so the latent to name is the one that makes the rest finite when it is moved.
-std::string why_not_finite(ModelDensity& density, const Eigen::VectorXd& z) {
-  double value = 0;
-  Eigen::VectorXd gradient(z.size());
-  const auto finite_at = [&](const Eigen::VectorXd& at) {
-    density.evaluate(1, at.data(), &value, gradient.data());
-    return std::isfinite(value) && gradient.allFinite();
-  };
-  if (finite_at(z)) return {};
-  const std::string what = std::isfinite(value) ? std::string("the gradient of the log joint is not finite")
-                           : std::isnan(value)  ? std::string("the log joint is not a number")
-                                                : fmt::format("the log joint is {}", value);
-  const std::vector<std::string> names = density.model().parameters().unconstrained_names();
-  for (Eigen::Index i = 0; i < z.size(); ++i)
-    for (const double shift : {1.0, -1.0}) {
-      Eigen::VectorXd moved = z;
-      moved[i] += shift;
-      if (finite_at(moved))
-        return fmt::format("{} at the start ({}); with {} = {:.3g} it is finite", what, place(density, z),
-                           names[static_cast<std::size_t>(i)], moved[i]);
-    }
-  return fmt::format("{} at the start ({}), nor is it finite when any one latent is moved by 1", what,
-                     place(density, z));
-}
-
 Starts::Starts(GaussianPoint first, std::int64_t restarts, Key key)
     : first_(std::move(first)), count_(1 + restarts), key_(key) {
   if (count_ == 1) first_.factor.resize(0, 0);  // 200 MB at D = 5,000 that at() has no use for

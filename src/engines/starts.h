@@ -1,4 +1,4 @@
-// engines/starts.h - where fits of models in code start, what is wrong with a start, and what came of each of several.
+// engines/starts.h - the starts of a fit of a model in code, and what came of each.
 #pragma once
 #include <optional>
 #include <string>
@@ -8,14 +8,6 @@
 #include "models/model_density.h"
 
 namespace velbo::internal {
-
-// N(0, I), but for unit vectors, which z = 0 does not have a direction for.
-GaussianPoint standard_start(const Parameters& parameters);
-
-// Empty where the log joint and its gradient are finite at z; else what is not, and the latent that makes it finite when it is moved.
-std::string why_not_finite(ModelDensity& density, const Eigen::VectorXd& z);
-// "mu = 0, log(tau) = 0.3, ...", for messages.
-std::string place(const ModelDensity& density, const Eigen::VectorXd& z);
 
 // One start and `restarts` more, made one after the other.  Of their answers the one with the highest ELBO is kept, unless an earlier
 // one's is within two standard errors.

@@ -76,22 +76,25 @@ std::map<std::string, std::string> checkpoint_identity(const GlmData& data, cons
                                             {"tolerance", exact(options.tolerance)},
                                             {"init", options.init ? "given" : "none"}};
   if (choices.engine != EngineKind::gradient) return out;
-  const GradientOptions& g = choices.gradient;
-  out.insert({{"estimator", std::string(name(g.estimator))},
-              {"draws", std::to_string(g.draws)},
-              {"draw_kind", std::string(name(g.draw_kind))},
-              {"entropy", std::string(name(g.entropy))},
-              {"batch_size", std::to_string(g.batch_size)},
-              {"blocks", fmt::format("{}/{}", choices.blocks.block_rows, choices.blocks.buffer_rows)},
-              {"optimizer", std::string(name(g.optimizer))},
-              {"learning_rate", exact(g.learning_rate)},
-              {"momentum", exact(g.momentum)},
-              {"warm_up_steps", std::to_string(g.warm_up_steps)},
-              {"decay", exact(g.decay)},
-              {"clip", exact(g.clip)},
-              {"averaging", g.averaging ? "yes" : "no"},
-              {"variance_reduction", std::string(name(g.variance_reduction))}});
+  add_identity(choices.gradient, out);
+  out["blocks"] = fmt::format("{}/{}", choices.blocks.block_rows, choices.blocks.buffer_rows);
   return out;
+}
+
+void add_identity(const GradientOptions& g, std::map<std::string, std::string>& identity) {
+  identity.insert({{"estimator", std::string(name(g.estimator))},
+                   {"draws", std::to_string(g.draws)},
+                   {"draw_kind", std::string(name(g.draw_kind))},
+                   {"entropy", std::string(name(g.entropy))},
+                   {"batch_size", std::to_string(g.batch_size)},
+                   {"optimizer", std::string(name(g.optimizer))},
+                   {"learning_rate", exact(g.learning_rate)},
+                   {"momentum", exact(g.momentum)},
+                   {"warm_up_steps", std::to_string(g.warm_up_steps)},
+                   {"decay", exact(g.decay)},
+                   {"clip", exact(g.clip)},
+                   {"averaging", g.averaging ? "yes" : "no"},
+                   {"variance_reduction", std::string(name(g.variance_reduction))}});
 }
 
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {

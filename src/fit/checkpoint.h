@@ -18,6 +18,9 @@ struct Checkpoint {
 std::map<std::string, std::string> checkpoint_identity(const GlmData& data, const FitOptions& options,
                                                        const Choices& choices);
 
+// Adds the settings of the engine `gradient`.
+void add_identity(const GradientOptions& options, std::map<std::string, std::string>& identity);
+
 // A safetensors file (io/safetensors.h).  Throws Error(file) or Error(io).
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 // Throws Error(file) naming the path and what is wrong with it.

@@ -13,8 +13,6 @@
 namespace velbo::internal {
 namespace {
 
-// A full-rank q of this many latents takes seconds to factorise a few times and 8 MB to keep.
-constexpr std::int64_t kFullRankLatents = 1000;
 // Two [D, D] matrices in double take 400 MB.
 constexpr std::int64_t kFullRankMost = 5000;
 // Up to this many rows a step over all of them costs little; beyond, this many have a small share of noise.
@@ -31,6 +29,10 @@ constexpr double kFloatRange = 1e15;  // squares and their sums stay within 1e38
 constexpr double kCollinear = 1e-5;
 
 }  // namespace
+
+std::int64_t default_draws(FamilyKind family, std::int64_t n_latents) {
+  return family == FamilyKind::full_rank ? std::max(kDraws, (n_latents + 3) / 4) : kDraws;
+}
 
 void check_options(const FitOptions& options) {
   const auto refuse = [](const char* option, double value, const char* expected) {
@@ -100,10 +102,8 @@ void choose_engine(const GlmData& data, const FitOptions& options, Choices& out)
 
   GradientOptions& g = out.gradient = asked;
   if (g.estimator == Estimator::automatic) g.estimator = Estimator::quadrature;
-  if (g.draws == 0) {
-    const bool many = g.estimator == Estimator::weights && out.family == FamilyKind::full_rank;
-    g.draws = many ? std::max(kDraws, (data.recipe.n_latents() + 3) / 4) : kDraws;
-  }
+  if (g.draws == 0)
+    g.draws = g.estimator == Estimator::weights ? default_draws(out.family, data.recipe.n_latents()) : kDraws;
   if (g.estimator != Estimator::quadrature) out.estimator = fmt::format("{}, {} draws", name(g.estimator), g.draws);
   if (g.draw_kind == DrawKind::sobol && g.estimator != Estimator::weights)
     throw Error(ErrorCode::argument, fmt::format("sobol draws are for estimator weights, not {}", name(g.estimator)));

@@ -1,5 +1,6 @@
 // fit/choices.h - what `automatic` options become for a model, and why: the reasons stand in the Summary.
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "data/batch_order.h"
@@ -7,6 +8,9 @@
 #include "velbo/fit.h"
 
 namespace velbo::internal {
+
+// A full-rank q of this many latents takes seconds to factorise a few times and 8 MB to keep: the most that `automatic` chooses one for.
+constexpr std::int64_t kFullRankLatents = 1000;
 
 struct Choices {
   EngineKind engine = EngineKind::newton;
@@ -24,6 +28,9 @@ struct Choices {
   // The engine's rows are a copy in random order (models/shuffled_rows.h).
   [[nodiscard]] bool shuffled() const { return !blocks.streamed() && blocks.block_rows > 1; }
 };
+
+// S of draws of all latents together where none was asked for: 8, of a full-rank family at least a quarter of the latents.
+std::int64_t default_draws(FamilyKind family, std::int64_t n_latents);
 
 // Throws Error(argument) for options that make no sense whatever the model.
 void check_options(const FitOptions& options);

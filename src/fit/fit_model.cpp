@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -11,12 +10,10 @@
 #include <span>
 
 #include "corrections/linear_response.h"
-#include "engines/natural_gradient.h"
-#include "engines/pathfinder_engine.h"
-#include "engines/starts.h"
+#include "engines/model_findings.h"
 #include "fit/checkpoint.h"
 #include "fit/fit_loop.h"
-#include "fit/model_choices.h"
+#include "fit/make_model_engine.h"
 #include "fit/summarise.h"
 #include "models/model_state.h"
 #include "posterior/latent_draws.h"
@@ -36,71 +33,40 @@ constexpr std::uint64_t kResponse = 16;  // keeps the noise of the linear respon
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::argument, message); }
 
-std::optional<GaussianPoint> initial_point(const Model& model, const FitOptions& options) {
-  if (!options.init) return std::nullopt;
-  const PosteriorState& state = options.init->state();
-  require_parameters_of(model, *options.init, "the fit to start from");
-  const auto d = static_cast<Eigen::Index>(model.n_latents());
-  GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Map(state.mean.data(), d), {}};
-  if (state.family.kind() == FamilyKind::full_rank) {
-    out.factor = RowMajorMatrix::Map(state.scale.data(), d, d);
-    return out;
-  }
-  const std::vector<double> covariance = options.init->unconstrained_covariance();
-  const Eigen::LLT<Eigen::MatrixXd> cholesky(Eigen::MatrixXd::Map(covariance.data(), d, d));
-  if (cholesky.info() != Eigen::Success) refuse("the fit to start from has a covariance that is not positive definite");
-  out.factor = cholesky.matrixL();
-  return out;
-}
-
 // The model's code cannot be compared; its value at one point tells most changes of code and data.
 Identity model_identity(const Model& model, const FitOptions& options, const ModelChoices& choices) {
   std::vector<double> z;
   for (std::int64_t i = 0; i < model.n_latents(); ++i) z.push_back(i % 2 == 0 ? 0.1 : -0.1);
-  return {{"model", model.name()},
-          {"parameters", fmt::format("{}", fmt::join(model.parameters().unconstrained_names(), ", "))},
-          {"log joint", fmt::format("{:a}", model.log_joint(z))},
-          {"engine", std::string(name(choices.engine))},
-          {"family", std::string(name(choices.family))},
-          {"rank", std::to_string(choices.rank)},
-          {"draws", std::to_string(options.gradient.draws)},
-          {"seed", std::to_string(options.seed)},
-          {"tolerance", fmt::format("{:a}", options.tolerance)},
-          {"restarts", std::to_string(options.restarts)},
-          {"pathfinder", options.pathfinder ? "yes" : "no"},
-          {"init", options.init ? "given" : "none"}};
-}
-
-std::unique_ptr<Engine> make_engine(std::unique_ptr<ModelDensity> density, const Context& context,
-                                    const FitOptions& options, const ModelChoices& choices,
-                                    std::optional<GaussianPoint> init) {
-  const Key key = make_key(options.seed, Purpose::step);
-  if (choices.engine == EngineKind::pathfinder)
-    return std::make_unique<PathfinderEngine>(
-        std::move(density), context,
-        PathfinderEngine::Settings{.tolerance = options.tolerance, .restarts = options.restarts, .key = key},
-        std::move(init));
-  return std::make_unique<NaturalGradientEngine>(std::move(density), context,
-                                                 NaturalGradientEngine::Settings{.tolerance = options.tolerance,
-                                                                                 .draws = options.gradient.draws,
-                                                                                 .family = choices.family,
-                                                                                 .rank = choices.rank,
-                                                                                 .restarts = options.restarts,
-                                                                                 .pathfinder = options.pathfinder,
-                                                                                 .key = key},
-                                                 std::move(init));
+  Identity out = {{"model", model.name()},
+                  {"parameters", fmt::format("{}", fmt::join(model.parameters().unconstrained_names(), ", "))},
+                  {"log joint", fmt::format("{:a}", model.log_joint(z))},
+                  {"engine", std::string(name(choices.engine))},
+                  {"family", std::string(name(choices.family))},
+                  {"rank", std::to_string(choices.rank)},
+                  {"draws", std::to_string(options.gradient.draws)},
+                  {"seed", std::to_string(options.seed)},
+                  {"tolerance", fmt::format("{:a}", options.tolerance)},
+                  {"restarts", std::to_string(options.restarts)},
+                  {"pathfinder", options.pathfinder ? "yes" : "no"},
+                  {"init", options.init ? "given" : "none"}};
+  if (choices.engine != EngineKind::gradient) return out;
+  out.erase("draws");  // what was chosen
+  add_identity(choices.gradient, out);
+  return out;
 }
 
 // A gradient that somebody wrote is wrong more often than not, and then nothing that follows would say so.  Where the fit starts it may
 // be another than near z = 0: another branch, another scale.
-void check_own_gradient(const Model& model, const std::optional<GaussianPoint>& init) {
+void check_own_gradient(const Model& model, const std::optional<Posterior>& init) {
   const auto check = [&](std::span<const double> z) {
     const GradientCheck checked = check_gradient(model, z);
     if (!checked.passed)
       refuse(fmt::format("the gradient of \"{}\" is not that of its log density: {}", model.name(), checked.message));
   };
   check({});
-  const Eigen::VectorXd start = init ? init->mean : standard_start(model.parameters()).mean;
+  if (init) require_parameters_of(model, *init, "the fit to start from");
+  const Eigen::VectorXd start = init ? Eigen::VectorXd::Map(init->unconstrained_mean().data(), model.n_latents())
+                                     : standard_mean(model.parameters());
   const std::span<const double> z(start.data(), static_cast<std::size_t>(start.size()));
   // Where it is not finite the fit itself says so, and more.
   std::vector<double> gradient(z.size());
@@ -162,21 +128,18 @@ void add_linear_response(const Engine& engine, ModelDensity& density, const Cont
 Fit fit_or_throw(const Model& model, const FitOptions& options) {
   const Stopwatch watch;
   const ModelChoices choices = choose(model, options);
-  std::optional<GaussianPoint> init = initial_point(model, options);
-  if (!model.is_differentiated() && options.check_gradient) check_own_gradient(model, init);
+  if (!model.is_differentiated() && options.check_gradient) check_own_gradient(model, options.init);
   const Context context(Device{}, options.threads);
   auto density = std::make_unique<ModelDensity>(model, context, choices.device);
   ModelDensity& asked = *density;
   if (std::isfinite(options.max_seconds))
     density->set_deadline(watch.start() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                               std::chrono::duration<double>(options.max_seconds)));
-  const std::unique_ptr<Engine> engine_made =
-      make_engine(std::move(density), context, options, choices, std::move(init));
-  Engine& engine = *engine_made;
+  const std::unique_ptr<Engine> made = make_engine(std::move(density), context, choices, options);
+  Engine& engine = *made;
   const Identity identity =
       options.checkpoint.empty() && options.resume.empty() ? Identity() : model_identity(model, options, choices);
-  const std::int64_t max_steps = options.max_steps > 0 ? options.max_steps : 10000 * (1 + options.restarts);
-  const Outcome outcome = run(engine, options, max_steps, identity, watch);
+  const Outcome outcome = run(engine, options, choices.max_steps, identity, watch);
   const EngineReport report = engine.report();
   const double fit_seconds = watch.seconds() - outcome.seconds_evaluating;
   Diagnosis diagnosis = no_diagnosis();
@@ -192,7 +155,7 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   summary.fit.engine_reason = choices.engine_reason;
   summary.fit.family = family_text(choices.family, choices.rank);
   summary.fit.family_reason = choices.family_reason;
-  summary.fit.estimator = "log density at draws";
+  summary.fit.estimator = choices.estimator;
   const bool in_float = choices.device.kind != DeviceKind::cpu && model.state().device->scalar == VELBO_SCALAR_FLOAT;
   summary.fit.device = to_string(choices.device);
   summary.fit.device_reason = choices.device_reason;

@@ -45,18 +45,6 @@ std::optional<GaussianPoint> initial_point(const GlmData& data, const Choices& c
   return point;
 }
 
-// Gives a low-rank point without loadings small random ones.
-void add_loadings(GaussianPoint& point, std::int64_t rank, Key key) {
-  if (rank == 0 || point.factor.cols() == 1 + rank) return;
-  const Eigen::Index d = point.dimension();
-  RowMajor noise(d, rank);
-  standard_normals(key, 0, 0, 0, std::span<double>(noise.data(), static_cast<std::size_t>(noise.size())));
-  const Eigen::VectorXd sd = point.factor.col(0);
-  point.factor.resize(d, 1 + rank);
-  point.factor.col(0) = sd;
-  point.factor.rightCols(rank) = kFirstLoadings * sd.asDiagonal() * noise;
-}
-
 template <class T>
 std::unique_ptr<Engine> make(const GlmData& data, const Context& context, const Choices& choices,
                              const FitOptions& options) {
@@ -84,6 +72,17 @@ std::unique_ptr<Engine> make(const GlmData& data, const Context& context, const 
 }
 
 }  // namespace
+
+void add_loadings(GaussianPoint& point, std::int64_t rank, Key key) {
+  if (rank == 0 || point.factor.cols() == 1 + rank) return;
+  const Eigen::Index d = point.dimension();
+  RowMajor noise(d, rank);
+  standard_normals(key, 0, 0, 0, std::span<double>(noise.data(), static_cast<std::size_t>(noise.size())));
+  const Eigen::VectorXd sd = point.factor.col(0);
+  point.factor.resize(d, 1 + rank);
+  point.factor.col(0) = sd;
+  point.factor.rightCols(rank) = kFirstLoadings * sd.asDiagonal() * noise;
+}
 
 std::unique_ptr<Engine> make_engine(const GlmData& data, const Context& context, const Choices& choices,
                                     const FitOptions& options) {

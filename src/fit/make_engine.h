@@ -4,8 +4,12 @@
 
 #include "engines/engine.h"
 #include "fit/choices.h"
+#include "velbo/random.h"
 
 namespace velbo::internal {
+
+// Gives a low-rank point without loadings small random ones; nothing to other points.
+void add_loadings(GaussianPoint& point, std::int64_t rank, Key key);
 
 // The data, shuffled where the choices say so, must outlive the engine.  Throws Error(argument) where options.init is of another
 // model.

@@ -13,7 +13,10 @@ struct ModelChoices {
   std::string engine_reason;
   FamilyKind family = FamilyKind::full_rank;
   std::string family_reason;
-  std::int64_t rank = 0;  // of low_rank
+  std::int64_t rank = 0;     // of low_rank
+  GradientOptions gradient;  // of the engine gradient: nothing automatic left in it, but learning_rate and decay
+  std::int64_t max_steps = 0;
+  std::string estimator;
   Device device;
   std::string device_reason;
 };

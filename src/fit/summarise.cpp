@@ -77,6 +77,7 @@ Summary summarise(const Outcome& outcome, const EngineReport& report, const Diag
                  .method = diagnosis.method,
                  .log_evidence = diagnosis.log_evidence,
                  .error_sd = report.error_sd,
+                 .iterate_rhat = report.iterate_rhat,
                  .verdict = Verdict::unreliable,
                  .advice = {}};
   out.parameters = parameters_of(posterior, diagnosis);

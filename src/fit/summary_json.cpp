@@ -81,6 +81,7 @@ Json quality_to_json(const Summary::Quality& quality) {
           {"linear_response_k_hat", number(quality.linear_response_k_hat)},
           {"log_evidence", number(quality.log_evidence)},
           {"error_sd", number(quality.error_sd)},
+          {"iterate_rhat", number(quality.iterate_rhat)},
           {"verdict", name(quality.verdict)},
           {"advice", quality.advice}};
 }
@@ -178,6 +179,7 @@ Summary::Quality quality_from_json(const Json& json) {
   optional(json, "linear_response_k_hat", quality.linear_response_k_hat);
   optional(json, "log_evidence", quality.log_evidence);
   quality.error_sd = required<double>(json, "error_sd");
+  optional(json, "iterate_rhat", quality.iterate_rhat);
   quality.verdict = internal::parse_verdict(required<std::string>(json, "verdict"));
   quality.advice = required<std::string>(json, "advice");
   return quality;

@@ -168,6 +168,9 @@ std::string quality_part(const Summary& summary) {
                                ? fmt::format("{:.2g} posterior sd to the optimum (asked for {:.2g})", quality.error_sd,
                                              summary.fit.tolerance)
                                : "the distance to the optimum is not known");
+  if (std::isfinite(quality.iterate_rhat))
+    out += labelled("iterates", fmt::format("R-hat {:.3f}{}", quality.iterate_rhat,
+                                            quality.iterate_rhat <= 1.1 ? "" : ": the last steps were still moving"));
   out += labelled("verdict", words_of(quality.verdict));
   if (!quality.advice.empty()) out += labelled("", quality.advice);
   return out;

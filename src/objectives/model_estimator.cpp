@@ -1,13 +1,21 @@
 // objectives/model_estimator.cpp
 #include "objectives/model_estimator.h"
 
+#include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 
 #include "backend/device_model.h"
+#include "objectives/stein_gradient.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
+namespace {
+
+constexpr std::int64_t kLeastShare = 4;  // a quarter of the draws
+
+}  // namespace
 
 LogDensity on_device(const Context& context, const VelboDeviceModel& model) {
   return [context, model](std::int64_t n_draws, const double* z, double* logp, double* grad) {
@@ -36,16 +44,24 @@ ElboGradient ModelEstimator::estimate(const GaussianPoint& point, std::span<cons
   RowMajorMatrix gradient(z.rows(), z.cols());
   log_density_(z.rows(), z.data(), value.data(), gradient.data());
 
-  ElboGradient out{value.mean(), Eigen::VectorXd::Zero(point.dimension()),
+  const std::int64_t asked = z.rows();
+  const EvaluatedDraws draws = finite_draws(eps, gradient, std::move(value));
+  n_masked_ += draws.n_masked;
+  if (draws.n_draws() < std::max<std::int64_t>(1, asked / kLeastShare)) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    return {nan, Eigen::VectorXd::Constant(point.dimension(), nan),
+            Eigen::MatrixXd::Constant(point.factor.rows(), point.factor.cols(), nan)};
+  }
+  ElboGradient out{draws.log_joint.mean(), Eigen::VectorXd::Zero(point.dimension()),
                    Eigen::MatrixXd::Zero(point.factor.rows(), point.factor.cols())};
-  Eigen::MatrixXd g = gradient;
+  Eigen::MatrixXd g = draws.gradient;
   if (entropy_ == EntropyGradient::sticking_the_landing) {
-    subtract_score(point, eps, g);
+    subtract_score(point, draws.eps, g);
     out.value += point.entropy();
   } else {
     add_entropy(point, out);
   }
-  add_pullback(point, eps, g, out);
+  add_pullback(point, draws.eps, g, out);
   return out;
 }
 

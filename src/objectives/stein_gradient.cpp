@@ -68,10 +68,11 @@ ElboEstimate elbo_of_draws(const GaussianPoint& point, const EvaluatedDraws& dra
   return {mean + std::log(share), std::sqrt(variance / s)};
 }
 
-double MarginalErrors::largest() const {
+double MarginalErrors::largest(double standard_errors) const {
   for (const Eigen::ArrayXd* numbers : {&mean, &mean_se, &log_sd, &log_sd_se})
     if (!numbers->allFinite()) return std::numeric_limits<double>::infinity();
-  return std::max({0.0, (mean.abs() - 2 * mean_se).maxCoeff(), (log_sd.abs() - 2 * log_sd_se).maxCoeff()});
+  return std::max({0.0, (mean.abs() - standard_errors * mean_se).maxCoeff(),
+                   (log_sd.abs() - standard_errors * log_sd_se).maxCoeff()});
 }
 
 double MarginalErrors::largest_se() const { return std::max(mean_se.maxCoeff(), log_sd_se.maxCoeff()); }

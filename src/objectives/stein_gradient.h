@@ -48,8 +48,8 @@ ElboEstimate elbo_of_draws(const GaussianPoint& point, const EvaluatedDraws& dra
 // its sd; with standard errors.  [D] each.  n_pairs > 0: draw s and draw n_pairs + s mirror each other, and count as one.
 struct MarginalErrors {
   Eigen::ArrayXd mean, mean_se, log_sd, log_sd_se;
-  // The largest that is told from noise: sizes less two standard errors, at least 0.
-  [[nodiscard]] double largest() const;
+  // The largest that is told from noise: sizes less so many standard errors, at least 0.
+  [[nodiscard]] double largest(double standard_errors = 2) const;
   [[nodiscard]] double largest_se() const;
 };
 MarginalErrors marginal_errors(const GaussianPoint& point, const Eigen::MatrixXd& eps, const Eigen::MatrixXd& residuals,

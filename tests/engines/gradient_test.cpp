@@ -324,6 +324,25 @@ TEST(GradientEngine, TheErrorOfLowRankIsKnownFromTheSecondCheckOn) {
   EXPECT_LT(run->report().error_sd, 10);
 }
 
+// Iterates that go on and iterates that go to and fro; with an anchor they have no noise to speak of.
+TEST(GradientEngine, ShowsWhetherNoisyIteratesAreAtRest) {
+  GradientOptions options = plain_options();
+  options.decay = 0;
+  const auto rhat_of = [&](const Scripted::Script& script) {
+    SteppedFit run(target_at(0, 0), script, options,
+                   {FamilyKind::mean_field, Eigen::Vector2d(0.5, 0), Eigen::MatrixXd::Ones(kLatents, 1)});
+    run->advance(20);
+    return run->report().iterate_rhat;
+  };
+  const auto onwards = [](const GaussianPoint&, const Call&) { return gradient_of(1, 0, 0, 0); };
+  EXPECT_GT(rhat_of(onwards), 2);
+  EXPECT_LT(
+      rhat_of([](const GaussianPoint&, const Call& call) { return gradient_of(call.step % 2 == 0 ? 1 : -1, 0, 0, 0); }),
+      1.1);
+  options.variance_reduction = VarianceReduction::anchor;
+  EXPECT_TRUE(std::isnan(rhat_of(onwards)));
+}
+
 // Where a limit ends a fit within a round, what its steps have reached counts.
 TEST(GradientEngine, EvaluateLooksAtWhatTheLastStepsReached) {
   const GaussianTarget target = target_at(1, 0);

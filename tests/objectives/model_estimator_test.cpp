@@ -94,6 +94,41 @@ TEST(ModelEstimator, LetsValuesThatAreNotFiniteThrough) {
   EXPECT_FALSE(estimator.estimate(point, {}, 0).is_finite());
 }
 
+// Where the model ends at its q's mean the estimate is that of the draws within, which are counted; of few it is not a number.
+TEST(ModelEstimator, LeavesOutDrawsThatAreNotFinite) {
+  const GaussianTarget target = small_target();
+  for (const FamilyKind family : {FamilyKind::mean_field, FamilyKind::full_rank, FamilyKind::low_rank}) {
+    const GaussianPoint point = small_point(3, family);
+    double edge = point.mean[0];
+    const auto cut = [&](std::int64_t n_draws, const double* z, double* logp, double* grad) {
+      target.log_density()(n_draws, z, logp, grad);
+      for (std::int64_t s = 0; s < n_draws; ++s)
+        if (z[3 * s] > edge) logp[s] = -INFINITY;
+    };
+    ModelEstimator estimator(cut, Context(), point, settings(EntropyGradient::closed_form, DrawKind::iid, 40), Key{2});
+    const ElboGradient found = estimator.estimate(point, {}, 5);
+    const RowMajorMatrix eps = DrawNoise(Context(), point, 40, DrawKind::iid, Key{2}).at(5), z = draws_of(point, eps);
+    ElboGradient expected{0, Eigen::VectorXd::Zero(3), Eigen::MatrixXd::Zero(point.factor.rows(), point.factor.cols())};
+    double kept = 0;
+    for (Eigen::Index s = 0; s < 40; ++s) {
+      if (z(s, 0) > edge) continue;
+      Eigen::MatrixXd g = -(target.precision * (z.row(s).transpose() - target.mean)).transpose();
+      add_pullback(point, eps.row(s), g, expected);
+      ++kept;
+    }
+    ASSERT_GT(kept, 10);
+    ASSERT_LT(kept, 40);
+    expected.mean /= kept;
+    expected.factor /= kept;
+    add_entropy(point, expected);
+    EXPECT_LT(difference(found, expected), 1e-12);
+    EXPECT_EQ(static_cast<double>(estimator.n_masked()), 40 - kept);
+    edge = -1e3;
+    EXPECT_FALSE(estimator.estimate(point, {}, 6).is_finite());
+    EXPECT_EQ(static_cast<double>(estimator.n_masked()), 80 - kept);
+  }
+}
+
 TEST(ModelEstimator, RefusesRows) {
   const GaussianTarget target = small_target();
   const GaussianPoint point = exact_posterior(target);
