@@ -125,7 +125,7 @@ struct VELBO_EXPORT Summary {
       double elbo_se = 0;
       bool same_optimum = true;  // as the best start's, as far as the two Gaussians tell: docs/models.md
     };
-    std::vector<Start> starts;
+    std::vector<Start> starts = {};
     std::int64_t best_start = 0;  // which of them was gone on with, from 0
     struct Seconds {
       double read = 0, fit = 0, diagnose = 0, total = 0;
