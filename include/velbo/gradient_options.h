@@ -1,6 +1,6 @@
 // velbo/gradient_options.h - settings of the engine `gradient`: stochastic gradients of the ELBO, minibatches of rows.
 //
-// A Glm takes all of them; a Model in code has no rows, and refuses what needs some.  Where the two differ, "of a Model" says so.
+// A Glm takes all of them; a Model in code has no rows but those of its plates, and refuses what needs others.  Where the two differ, "of a Model" says so.
 //
 // Steps are made in coordinates that are whitened at every check: a step size of 1 is a posterior standard deviation, whatever
 // the units of the data, so that no step size needs tuning (src/engines/gradient.h has the rule).

@@ -31,7 +31,7 @@ ModelGradientEngine::ModelGradientEngine(std::unique_ptr<ModelDensity> density, 
       key_(settings.key),
       point_(std::move(start)),
       estimator_([this](std::int64_t n, const double* z, double* value,
-                        double* gradient) { density_->evaluate(n, z, value, gradient); },
+                        double* gradient) { evaluate_step(n, z, value, gradient); },
                  context, point_,
                  {.estimator = options_.estimator,
                   .draws = options_.draws,
@@ -42,6 +42,8 @@ ModelGradientEngine::ModelGradientEngine(std::unique_ptr<ModelDensity> density, 
       start_sd_(point_.sd()),
       warm_(warm),
       length_(kFirstLength) {
+  if (const std::int64_t rows = density_->model().n_rows(); options_.batch_size > 0 && options_.batch_size < rows)
+    batches_.emplace(rows, options_.batch_size, fold_in(key_, 5));
   const auto d = static_cast<double>(point_.dimension()), s = static_cast<double>(options_.draws);
   const double directions = point_.family == FamilyKind::full_rank ? d : 1 + static_cast<double>(point_.rank());
   const bool adam = options_.optimizer == OptimizerKind::adam;
@@ -100,6 +102,14 @@ Eigen::VectorXd ModelGradientEngine::rates() const {
   return out;
 }
 
+void ModelGradientEngine::evaluate_step(std::int64_t n_draws, const double* z, double* value, double* gradient) {
+  if (!batches_) return density_->evaluate(n_draws, z, value, gradient);
+  const std::span<const std::int64_t> rows = batches_->batch(report_.steps);
+  const RowBatch batch{rows, static_cast<double>(density_->model().n_rows()) / static_cast<double>(rows.size())};
+  density_->evaluate(n_draws, z, &batch, value, gradient);
+  report_.rows_read += static_cast<std::int64_t>(rows.size());
+}
+
 void ModelGradientEngine::climb() {
   const GaussianPoint here = ascent_.at();
   const ElboGradient estimate = estimator_.estimate(here, {}, static_cast<std::uint32_t>(report_.steps));
@@ -143,7 +153,8 @@ void ModelGradientEngine::begin_round(const GaussianPoint& around) {
   steps_in_round_ = 0;
   round_length_ = static_cast<std::int64_t>(length_);
   phase_ = Phase::climbing;
-  report_.stage = fmt::format("steps of {} draws", options_.draws);
+  report_.stage = batches_ ? fmt::format("steps of {} draws and {} rows", options_.draws, options_.batch_size)
+                           : fmt::format("steps of {} draws", options_.draws);
 }
 
 GaussianPoint ModelGradientEngine::reached() const {

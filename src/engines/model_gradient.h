@@ -5,6 +5,7 @@
 // (reparameterised draws: Kingma and Welling 2014; Kucukelbir et al. 2017, equations 7 to 9) in whitened coordinates (engines/whitening.h).
 // They come in rounds at a constant learning rate, unless a decay was asked for:
 //   - a round whose iterates still move, by R-hat (diagnostics/iterates.h), is followed by a longer one, whitened where it ended;
+//   - of a model with plates (velbo/plate.h) a step may see a batch of their rows; checks see all;
 //   - iterates at rest are averaged until the standard error of their mean is within the tolerance, and their average is checked: fresh
 //     draws, which no step has seen, give the whitened gradient (objectives/stein_gradient.h, objectives/family_errors.h) and the ELBO
 //     with their standard errors.  The average is the answer where the distance by the fresh draws, the standard error of the iterates'
@@ -25,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "data/batch_order.h"
 #include "engines/ascent.h"
 #include "engines/engine.h"
 #include "engines/iterate_history.h"
@@ -95,7 +97,11 @@ class ModelGradientEngine final : public Engine {
   [[nodiscard]] Eigen::VectorXd units() const;
   void diverge(std::string why);
 
+  // What steps see: the rows of their batch, where there are batches.
+  void evaluate_step(std::int64_t n_draws, const double* z, double* value, double* gradient);
+
   std::unique_ptr<ModelDensity> density_;
+  std::optional<BatchOrder> batches_;  // of a model with plates, where a batch size was asked for
   Context context_;
   GradientOptions options_;
   double tolerance_;

@@ -151,6 +151,7 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   summary.model.formula = model.name();
   summary.model.likelihood = "log_density";
   summary.model.n_latents = model.n_latents();
+  summary.model.n_rows = model.n_rows();
   summary.fit.engine = name(choices.engine);
   summary.fit.engine_reason = choices.engine_reason;
   summary.fit.family = family_text(choices.family, choices.rank);

@@ -89,8 +89,13 @@ void check(const Model& model, const FitOptions& options) {
     refuse(fmt::format("rank is {}, expected at most the {} latents", options.rank, model.n_latents()));
   if (options.scalar == Scalar::float32)
     refuse("scalar is \"float\", expected \"double\" or \"auto\": log densities are evaluated in double");
-  if (options.gradient.batch_size > 0)
-    refuse("a batch size was given, but a model that is known by its log density has no rows to take some of");
+  if (options.gradient.batch_size > 0 && model.n_rows() == 0)
+    refuse("a batch size was given, but a model without plates has no rows to take some of");
+  if (options.gradient.batch_size > 0 && options.engine != EngineKind::gradient)
+    refuse(fmt::format("a batch size was given, but the engine {} looks at all rows; gradient takes batches",
+                       name(chosen_engine(options))));
+  if (options.gradient.batch_size > model.n_rows() && model.n_rows() > 0)
+    refuse(fmt::format("batch_size is {}, expected at most the {} rows", options.gradient.batch_size, model.n_rows()));
   if (options.device && options.device->kind != DeviceKind::cpu) {
     if (!model.has_device_side())
       throw Error(ErrorCode::device,
@@ -120,6 +125,7 @@ ModelChoices choose(const Model& model, const FitOptions& options) {
     out.gradient = chosen_gradient(model, options, out.family);
     out.max_steps = options.max_steps > 0 ? options.max_steps : kMostSteps * 10;
     out.estimator = fmt::format("log density at {} draws a step, {}", out.gradient.draws, name(out.gradient.optimizer));
+    if (out.gradient.batch_size > 0) out.estimator += fmt::format(", batches of {} rows", out.gradient.batch_size);
     out.engine_reason = "asked for";
     out.family_reason =
         options.family != FamilyKind::automatic

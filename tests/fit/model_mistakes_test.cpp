@@ -137,8 +137,9 @@ TEST(ModelMistakes, RefusesOptionsThatMakeNoSense) {
     return error_of([&] { static_cast<void>(velbo::fit(exact_model(), options)); });
   };
   EXPECT_EQ(refused([](FitOptions& o) { o.engine = EngineKind::newton; }),
-            "argument| engine is \"newton\", expected \"natural_gradient\", \"saa\", \"pathfinder\" or \"auto\" for "
-            "\"exact\", which is known by its log density alone");
+            "argument| engine is \"newton\", expected \"natural_gradient\", \"saa\", \"pathfinder\", \"gradient\" or "
+            "\"auto\" "
+            "for \"exact\", which is known by its log density alone");
   EXPECT_EQ(refused([](FitOptions& o) { o.engine = EngineKind::natural_gradient, o.family = FamilyKind::mean_field; }),
             "argument| family is \"mean_field\", expected \"full_rank\" or \"auto\" for the engine natural_gradient; "
             "saa fits the "
@@ -149,13 +150,12 @@ TEST(ModelMistakes, RefusesOptionsThatMakeNoSense) {
             "argument| rank is 4, expected at most the 3 latents");
   EXPECT_EQ(refused([](FitOptions& o) { o.scalar = Scalar::float32; }),
             "argument| scalar is \"float\", expected \"double\" or \"auto\": log densities are evaluated in double");
-  EXPECT_EQ(
-      refused([](FitOptions& o) { o.gradient.batch_size = 10; }),
-      "argument| a batch size was given, but a model that is known by its log density has no rows to take some of");
+  EXPECT_EQ(refused([](FitOptions& o) { o.gradient.batch_size = 10; }),
+            "argument| a batch size was given, but a model without plates has no rows to take some of");
   EXPECT_EQ(refused([](FitOptions& o) {
               o.device = Device{DeviceKind::cuda, 1};
             }),
-            "device| device is cuda:1, expected cpu: models that are known by their log density run on the host");
+            "device| device is cuda:1, expected cpu: \"exact\" has no side for devices (Model::on_device)");
   EXPECT_EQ(refused([](FitOptions& o) { o.tolerance = -1; }),
             "argument| tolerance is -1, expected a positive number of posterior standard deviations");
 }

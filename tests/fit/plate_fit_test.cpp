@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "support/errors.h"
 #include "velbo/distributions.h"
 #include "velbo/fit.h"
 #include "velbo/random.h"
@@ -67,6 +68,29 @@ TEST(PlateFit, AgreesWithTheBuiltInModel) {
     EXPECT_NEAR(a.mean, b.mean, 0.03 * b.sd) << i;
     EXPECT_NEAR(a.sd, b.sd, 0.03 * b.sd) << i;
   }
+}
+
+// Batches of a twentieth; the checks look at all rows, and decide.
+TEST(PlateFit, MinibatchesArriveAtTheSameAnswer) {
+  const Data data = make_data(700);
+  const Model model = make_model(data);
+  const Fit exact = fit(model);
+  FitOptions options{.engine = EngineKind::gradient, .tolerance = 0.1};
+  options.gradient.batch_size = 35;
+  const Fit batches = fit(model, options);
+  ASSERT_TRUE(batches.summary.converged()) << batches.summary.fit.message;
+  EXPECT_EQ(batches.summary.model.n_rows, 700);
+  EXPECT_GT(batches.summary.fit.rows_read, 0);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const ParameterSummary &a = batches.summary.parameters[i], &b = exact.summary.parameters[i];
+    EXPECT_NEAR(a.mean, b.mean, 0.2 * b.sd) << i;  // what the fit says, and as much again
+    EXPECT_NEAR(a.sd, b.sd, 0.2 * b.sd) << i;
+  }
+  options.threads = 1;
+  EXPECT_EQ(fit(model, options).posterior.unconstrained_mean(), batches.posterior.unconstrained_mean());
+  options.gradient.batch_size = 701;
+  EXPECT_EQ(test::error_of([&] { (void)fit(model, options); }),
+            "argument| batch_size is 701, expected at most the 700 rows");
 }
 
 struct SlowRow {
