@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "support/json_case.h"
@@ -13,7 +14,11 @@
 namespace velbo {
 namespace {
 
-constexpr int kSeeds = 5;
+// VELBO_TEST_SEEDS, or two: five take some minutes (docs/performance.md has what they gave).
+std::uint64_t n_seeds() {
+  const char* const asked = std::getenv("VELBO_TEST_SEEDS");  // NOLINT(concurrency-mt-unsafe): nothing sets it
+  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : 2;
+}
 
 // A Gaussian cannot express these two, and their optima are known less well.
 bool is_hard(const std::string& name) {
@@ -84,7 +89,7 @@ TEST_P(ModelPosteriordb, HasTheReferencesLogJoint) {
 }
 
 TEST_P(ModelPosteriordb, ReachesTheBestGaussianFromAColdStart) {
-  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= n_seeds(); ++seed) {
     FitOptions options{.family = FamilyKind::full_rank};
     options.seed = seed;
     expect_optimum("fullrank", options);
@@ -92,7 +97,7 @@ TEST_P(ModelPosteriordb, ReachesTheBestGaussianFromAColdStart) {
 }
 
 TEST_P(ModelPosteriordb, ReachesTheBestMeanFieldFromAColdStart) {
-  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= n_seeds(); ++seed) {
     FitOptions options{.engine = EngineKind::saa};
     options.seed = seed;
     expect_optimum("meanfield", options);
