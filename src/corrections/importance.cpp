@@ -37,7 +37,7 @@ void weigh(const Model& model, const Posterior& posterior, const ImportanceOptio
                            std::vector<double> log_q(size(count));
                            const std::span<double> ratio = std::span(out.log_ratios).subspan(size(first), size(count));
                            state.family.log_prob(lambda, z, log_q);
-                           model.state().log_joint(count, z.data(), ratio.data(), nullptr);
+                           model.state().log_joint(count, z.data(), ratio.data(), nullptr, {});
                            for (std::size_t s = 0; s < ratio.size(); ++s) {
                              ratio[s] -= log_q[s];
                              model.parameters().constrain(std::span(z).subspan(s * d, d),
