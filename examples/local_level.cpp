@@ -2,7 +2,7 @@
 //
 // The levels themselves are the latents, because eight readings a day say more about a day's level than the day before does, and
 // then their posterior is nearly Gaussian (k-hat 0.3).  With one reading a day it would not be: k-hat is then 0.8, and the verdict
-// unreliable.
+// unreliable (docs/gaussian_limits.md).
 #include "local_level_model.h"
 
 #include <velbo/random.h>
