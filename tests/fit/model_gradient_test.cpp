@@ -270,9 +270,8 @@ TEST(ModelGradient, RefusesWhatNeedsRows) {
     EXPECT_EQ(refused([&](GradientOptions& g) { g.estimator = estimator; }),
               "argument| estimator is \"" + std::string(name(estimator)) +
                   "\", expected \"weights\" or \"auto\": a model that is known by its log density has no rows");
-  EXPECT_EQ(
-      refused([](GradientOptions& g) { g.batch_size = 10; }),
-      "argument| a batch size was given, but a model without plates has no rows to take some of");
+  EXPECT_EQ(refused([](GradientOptions& g) { g.batch_size = 10; }),
+            "argument| a batch size was given, but a model without plates has no rows to take some of");
   EXPECT_EQ(
       refused([](GradientOptions& g) { g.variance_reduction = VarianceReduction::anchor; }),
       "argument| variance_reduction is \"anchor\", expected \"none\" or \"auto\": a step looks at all of the model, so "
