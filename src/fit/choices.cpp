@@ -65,9 +65,9 @@ void choose_engine(const GlmData& data, const FitOptions& options, Choices& out)
   if (options.engine == EngineKind::natural_gradient || options.engine == EngineKind::saa)
     throw Error(
         ErrorCode::argument,
-        fmt::format("engine {} is for models that are known by their log density; a formula's has newton, whose "
+        fmt::format("engine {} is for models that are known by their log density; likelihood {} has newton, whose "
                     "expectations are exact",
-                    name(options.engine)));
+                    name(options.engine), name(data.recipe.likelihood)));
   if (options.engine == EngineKind::newton && stochastic)
     throw Error(ErrorCode::argument,
                 "engine newton looks at all rows and takes no draws: batches, draws and estimators "

@@ -1,4 +1,6 @@
 // fit/fit_model.cpp - fits of models that are known by their log density.
+#include "fit/fit_model.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -6,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "engines/natural_gradient.h"
@@ -14,6 +17,7 @@
 #include "fit/model_choices.h"
 #include "fit/summarise.h"
 #include "models/model_state.h"
+#include "models/row_model.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
 #include "velbo/fit.h"
@@ -29,12 +33,20 @@ constexpr double kDrawElements = 2e7;  // 160 MB of draws
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::argument, message); }
 
-std::optional<GaussianPoint> initial_point(const Model& model, const FitOptions& options) {
-  if (!options.init) return std::nullopt;
+// What constrained parameters are called.
+std::vector<std::string> names_of(const Model& model, const Glm* glm) {
+  return glm != nullptr ? glm->names() : model.parameters().names();
+}
+
+std::optional<GaussianPoint> initial_point(const Model& model, const Glm* glm, const FitOptions& options) {
+  if (!options.init) return glm != nullptr ? std::optional(row_model_start(glm->data())) : std::nullopt;
   const PosteriorState& state = options.init->state();
-  if (!state.model || state.model->parameters.parameters() != model.parameters().parameters())
+  const bool same = state.parameters() != nullptr &&
+                    state.parameters()->parameters() == model.parameters().parameters() &&
+                    (glm == nullptr || (state.recipe.likelihood == glm->likelihood() && !state.model));
+  if (!same || (glm != nullptr && state.recipe.names != glm->names()))
     refuse(fmt::format("the fit to start from has other parameters or constraints: {}, expected {}",
-                       fmt::join(state.recipe.names, ", "), fmt::join(model.parameters().names(), ", ")));
+                       fmt::join(state.recipe.names, ", "), fmt::join(names_of(model, glm), ", ")));
   const auto d = static_cast<Eigen::Index>(model.n_latents());
   GaussianPoint out{FamilyKind::full_rank, Eigen::VectorXd::Map(state.mean.data(), d), {}};
   if (state.family.kind() == FamilyKind::full_rank) {
@@ -64,15 +76,46 @@ Identity model_identity(const Model& model, const FitOptions& options, const Mod
           {"init", options.init ? "given" : "none"}};
 }
 
-Posterior make_posterior(const Model& model, const GaussianPoint& point) {
-  GlmRecipe recipe;
-  recipe.names = model.parameters().names();
-  return Posterior(std::make_shared<const PosteriorState>(
-      PosteriorState{std::move(recipe),
-                     GaussianFamily(point.family, point.dimension(), point.rank()),
-                     {point.mean.begin(), point.mean.end()},
-                     row_major(point.factor),
-                     ModelRecipe{model.name(), model.parameters()}}));
+Posterior make_posterior(const Model& model, const Glm* glm, const GaussianPoint& point) {
+  PosteriorState state{{},
+                       GaussianFamily(point.family, point.dimension(), point.rank()),
+                       {point.mean.begin(), point.mean.end()},
+                       row_major(point.factor)};
+  if (glm != nullptr) {
+    state.recipe = glm->data().recipe;
+    state.of_formula = model.parameters();
+  } else {
+    state.recipe.names = model.parameters().names();
+    state.model = ModelRecipe{model.name(), model.parameters()};
+  }
+  return Posterior(std::make_shared<const PosteriorState>(std::move(state)));
+}
+
+// Messages of engines name a formula's coefficients by their places: "beta[2]".
+std::string with_names(std::string text, const Glm* glm) {
+  if (glm == nullptr) return text;
+  for (std::int64_t i = glm->data().recipe.n_coefficients(); i > 0; --i) {
+    const std::string place = fmt::format("beta[{}]", i);
+    const std::string& name = glm->names()[static_cast<std::size_t>(i - 1)];
+    for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += name.size())
+      text.replace(at, place.size(), name);
+  }
+  return text;
+}
+
+void describe(const Model& model, const Glm* glm, Summary& out) {
+  out.model.formula = model.name();
+  out.model.likelihood = "log_density";
+  out.model.n_latents = model.n_latents();
+  if (glm == nullptr) return;
+  out.model.likelihood = name(glm->likelihood());
+  out.model.n_rows = glm->n_rows();
+  out.model.n_rows_dropped = glm->n_rows_dropped();
+  out.model.priors = glm->priors();
+  out.fit.rows_read = out.fit.gradient_evaluations * glm->n_rows();
+  if (std::any_of(glm->priors().begin(), glm->priors().end(),
+                  [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; }))
+    out.quality.log_evidence = std::numeric_limits<double>::quiet_NaN();
 }
 
 Diagnosis diagnose_model(const Model& model, Engine& engine, const Context& context, const FitOptions& options) {
@@ -96,7 +139,9 @@ Diagnosis diagnose_model(const Model& model, Engine& engine, const Context& cont
   }
 }
 
-Fit fit_or_throw(const Model& model, const FitOptions& options) {
+}  // namespace
+
+Fit fit_by_density(const Model& model, const Glm* glm, const FitOptions& options) {
   const Stopwatch watch;
   const ModelChoices choices = choose(model, options);
   if (!model.is_differentiated()) {
@@ -116,7 +161,7 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
                                 .family = choices.family,
                                 .rank = choices.rank,
                                 .key = make_key(options.seed, Purpose::step)},
-                               initial_point(model, options));
+                               initial_point(model, glm, options));
   const Identity identity =
       options.checkpoint.empty() && options.resume.empty() ? Identity() : model_identity(model, options, choices);
   const std::int64_t max_steps = options.max_steps > 0 ? options.max_steps : 10000;
@@ -126,12 +171,10 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   Diagnosis diagnosis = no_diagnosis();
   if (outcome.status != Status::diverged && std::isfinite(outcome.elbo))
     diagnosis = diagnose_model(model, engine, context, options);
-  Posterior posterior = make_posterior(model, engine.point());
+  Posterior posterior = make_posterior(model, glm, engine.point());
 
   Summary summary = summarise(outcome, report, diagnosis, options, context, posterior, fit_seconds, watch);
-  summary.model.formula = model.name();
-  summary.model.likelihood = "log_density";
-  summary.model.n_latents = model.n_latents();
+  describe(model, glm, summary);
   summary.fit.engine = name(choices.engine);
   summary.fit.engine_reason = choices.engine_reason;
   summary.fit.family = family_text(choices.family, choices.rank);
@@ -144,16 +187,16 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   summary.fit.scalar_reason =
       in_float ? "the model's side on the device is in float" : "log densities are evaluated in double";
   summary.fit.full_passes = static_cast<double>(report.evaluations);
-  summary.warnings = engine.findings();
+  summary.fit.message = with_names(std::move(summary.fit.message), glm);
+  for (std::string& finding : engine.findings()) summary.warnings.push_back(with_names(std::move(finding), glm));
   judge(summary);
   return {std::move(summary), std::move(posterior)};
 }
 
-}  // namespace
 }  // namespace internal
 
 Fit fit(const Model& model, const FitOptions& options) {
-  return internal::explaining_failures([&] { return internal::fit_or_throw(model, options); },
+  return internal::explaining_failures([&] { return internal::fit_by_density(model, nullptr, options); },
                                        [&] { return fmt::format("a fit of {} latents", model.n_latents()); });
 }
 
