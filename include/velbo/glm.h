@@ -1,9 +1,9 @@
 // velbo/glm.h - generalised linear models: an outcome, a linear predictor, priors.
 //
 //   y_n ~ likelihood(eta_n),  eta_n = x_n' beta + offset_n
-//   beta_j ~ prior, and for the Gaussian likelihood sigma ~ prior_sigma
+//   beta_j ~ prior, and what else the likelihood has: sigma, nu, phi ~ priors of their own
 //
-// The latents are z = (beta_1 .. beta_D [, log sigma]), unconstrained; D columns in the order of the formula, the
+// The latents are z = (beta_1 .. beta_D [, log sigma, log nu]), unconstrained; D columns in the order of the formula, the
 // intercept first where there is one.
 #pragma once
 #include <array>
@@ -28,6 +28,9 @@ enum class Likelihood {
   bernoulli,  // logit link; y in {0, 1}
   binomial,   // logit link; y successes of `trials`
   poisson,    // log link
+  // Known to fits by their log density and its gradient (engines natural_gradient and saa), in double, on the CPU:
+  student_t,  // identity link; y = eta + sigma t, t of Student's with nu degrees of freedom; sigma and nu unknown
+  negative_binomial,  // log link, mu = exp(eta); y in {0, 1, ...}, variance mu + mu^2 / phi, phi unknown
 };
 VELBO_EXPORT std::string_view name(Likelihood likelihood) noexcept;
 // Throws Error(argument) listing the names there are.
@@ -45,12 +48,17 @@ struct GlmOptions {
   WeightsKind weights_kind = WeightsKind::frequency;
   bool no_intercept = false;
   // Empty: weakly informative, scaled to the data (Glm::priors() tells what came of it):
-  //   coefficient j  normal(0, 2.5 s_y / s_xj), s_y = 1 but for gaussian
+  //   coefficient j  normal(0, 2.5 s_y / s_xj)
   //   intercept      normal(centre of the outcome on the link scale, 2.5 s_y sqrt(1 + sum_j (mean_xj / s_xj)^2))
   //   sigma          exponential(1 / s_y)
+  //   nu             gamma(2, 0.1) (Juarez and Steel 2010)
+  //   phi            exponential(0.1)
+  // s_y = 1 but for gaussian and student_t.
   std::optional<Prior> prior = {};
   std::optional<Prior> prior_intercept = {};
-  std::optional<Prior> prior_sigma = {};
+  std::optional<Prior> prior_sigma = {};  // gaussian, student_t
+  std::optional<Prior> prior_nu = {};     // student_t
+  std::optional<Prior> prior_phi = {};    // negative_binomial
 };
 
 // Outcome and predictors of a model made from arrays, all in host memory, [N] each; copied, but for an x that was borrowed

@@ -35,7 +35,8 @@ namespace velbo {
 
 namespace internal {
 struct ModelState;
-}
+struct ModelMaker;
+}  // namespace internal
 
 // Writes the log density [S] of theta [S, n_constrained] row-major and, unless it is null, its gradient [S, n_constrained], for
 // S = n_draws.  Called from several threads at once, for some of the draws at a time: what is written of a draw must not depend on
@@ -130,6 +131,8 @@ class VELBO_EXPORT Model {
   [[nodiscard]] const internal::ModelState& state() const noexcept { return *state_; }
 
  private:
+  friend struct internal::ModelMaker;
+  explicit Model(std::shared_ptr<const internal::ModelState> state) : state_(std::move(state)) {}
   Model(Parameters parameters, BatchLogDensity log_density, std::vector<Plate> plates, std::string name,
         bool differentiated);
 

@@ -47,7 +47,7 @@ class VELBO_EXPORT Posterior {
   [[nodiscard]] std::int64_t n_latents() const noexcept;  // D, unconstrained
   // Of the n constrained parameters: "sigma", not "log(sigma)".  Of a Glm n = D; of a Model see Parameters::names().
   [[nodiscard]] const std::vector<std::string>& names() const noexcept;
-  // Of a Model; null of a Glm, which likelihood() and formula() below are about.
+  // Of a Model in code; null of a Glm, which likelihood() and formula() below are about.
   [[nodiscard]] const Parameters* parameters() const noexcept;
   [[nodiscard]] FamilyKind family() const noexcept;
   [[nodiscard]] Likelihood likelihood() const noexcept;

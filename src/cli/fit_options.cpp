@@ -49,10 +49,11 @@ void add_model_options(CLI::App& command, FitArguments& a) {
                   "(.libsvm)")
       ->type_name("FILE");
   command.add_option("--target", a.target, "Outcome as an array (.npy), where --data is one")->type_name("FILE");
-  add_text(command, "--likelihood", "NAME",
-           "gaussian, bernoulli, binomial or poisson [bernoulli for a two-valued outcome, gaussian for one that is not "
-           "whole numbers]",
-           [&a](const std::string& text) { a.likelihood = parse_likelihood(text); });
+  add_text(
+      command, "--likelihood", "NAME",
+      "gaussian, bernoulli, binomial, poisson, student_t or negative_binomial [bernoulli for a two-valued outcome, "
+      "gaussian for one that is not whole numbers]",
+      [&a](const std::string& text) { a.likelihood = parse_likelihood(text); });
   command.add_option("--weights", a.model.weights, "Column of weights")->type_name("COL");
   add_text(command, "--weights-kind", "KIND",
            "frequency: a row counts that often; precision: its variance is divided by it [frequency]",
@@ -66,9 +67,13 @@ void add_model_options(CLI::App& command, FitArguments& a) {
   add_text(command, "--prior-intercept", "DIST", "Of the intercept [normal, scaled to the data]",
            [&a](const std::string& text) { a.model.prior_intercept = Prior::parse(text); });
   add_text(command, "--prior-sigma", "DIST",
-           "Of sigma: exponential(rate), half_normal(s), half_cauchy(s), half_student_t(df, s) [exponential, scaled to "
-           "the data]",
+           "Of sigma (gaussian, student_t): exponential(rate), gamma(shape, rate), half_normal(s), half_cauchy(s), "
+           "half_student_t(df, s) [exponential, scaled to the data]",
            [&a](const std::string& text) { a.model.prior_sigma = Prior::parse(text); });
+  add_text(command, "--prior-nu", "DIST", "Of student_t's degrees of freedom [gamma(2, 0.1)]",
+           [&a](const std::string& text) { a.model.prior_nu = Prior::parse(text); });
+  add_text(command, "--prior-phi", "DIST", "Of negative_binomial's phi [exponential(0.1)]",
+           [&a](const std::string& text) { a.model.prior_phi = Prior::parse(text); });
   command.add_flag("--no-intercept", a.model.no_intercept, "As if the formula said -1");
 }
 
@@ -77,7 +82,9 @@ void add_method_options(CLI::App& command, FitArguments& a) {
            "Of the approximation: mean_field, full_rank, low_rank, low_rank:R or auto [auto: full_rank up to 1,000 "
            "parameters]",
            [&a](const std::string& text) { read_family(text, a.fit); });
-  add_text(command, "--engine", "NAME", "newton, gradient or auto [auto: newton unless batches or draws are asked for]",
+  add_text(command, "--engine", "NAME",
+           "newton, gradient or auto [auto: newton unless batches or draws are asked for]; of student_t and "
+           "negative_binomial: natural_gradient, saa or auto [auto: saa where a family is asked for]",
            [&a](const std::string& text) { a.fit.engine = parse_engine(text); });
   const FitOptions defaults;
   add_positive(

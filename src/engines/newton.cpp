@@ -76,7 +76,8 @@ NewtonEngine::NewtonEngine(const GlmData& data, std::unique_ptr<ExpectedLogJoint
   some_flat_ = has([](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; });
   const bool heavy_tails = has([](const NamedPrior& p) {
     return p.prior.kind != Prior::Kind::flat && p.prior.kind != Prior::Kind::normal &&
-           p.prior.kind != Prior::Kind::exponential && p.prior.kind != Prior::Kind::half_normal;
+           p.prior.kind != Prior::Kind::exponential && p.prior.kind != Prior::Kind::gamma &&
+           p.prior.kind != Prior::Kind::half_normal;
   });
   least_distances_ = (n >= kRowsWorthSampling ? 2U : 3U) + (heavy_tails ? 1U : 0U);
   // What the data could say at best, to compare with: an earlier fit or a part of the rows says something else.

@@ -71,9 +71,9 @@ void choose_engine(const GlmData& data, const FitOptions& options, Choices& out)
       options.engine == EngineKind::pathfinder)
     throw Error(
         ErrorCode::argument,
-        fmt::format("engine {} is for models that are known by their log density; a formula's has newton, whose "
+        fmt::format("engine {} is for models that are known by their log density; likelihood {} has newton, whose "
                     "expectations are exact",
-                    name(options.engine)));
+                    name(options.engine), name(data.recipe.likelihood)));
   if (options.restarts > 0 || options.pathfinder)
     throw Error(ErrorCode::argument, "restarts and pathfinder are for models that are known by their log density");
   if (options.engine == EngineKind::newton && stochastic)

@@ -13,8 +13,11 @@
 #include "fit/checkpoint.h"
 #include "fit/choices.h"
 #include "fit/fit_loop.h"
+#include "fit/fit_model.h"
 #include "fit/make_engine.h"
 #include "fit/summarise.h"
+#include "models/row_law.h"
+#include "models/row_model.h"
 #include "models/shuffled_rows.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
@@ -97,8 +100,12 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
 }  // namespace
 
 Fit fit(const Glm& model, const FitOptions& options) {
+  const bool by_density = internal::row_law(model.likelihood()) != nullptr;
   return internal::explaining_failures(
-      [&] { return fit_or_throw(model, options); },
+      [&] {
+        if (by_density) return internal::fit_by_density(internal::make_row_model(model.data()), &model, options);
+        return fit_or_throw(model, options);
+      },
       [&] { return fmt::format("a fit of {} rows and {} latents", model.n_rows(), model.n_latents()); });
 }
 

@@ -1,10 +1,13 @@
 // fit/fit_model.cpp - fits of models that are known by their log density.
+#include "fit/fit_model.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +19,7 @@
 #include "fit/make_model_engine.h"
 #include "fit/summarise.h"
 #include "models/model_state.h"
+#include "models/row_model.h"
 #include "posterior/latent_draws.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
@@ -74,15 +78,47 @@ void check_own_gradient(const Model& model, const std::optional<Posterior>& init
   if (Eigen::VectorXd::Map(gradient.data(), start.size()).allFinite()) check(z);
 }
 
-Posterior make_posterior(const Model& model, const GaussianPoint& point) {
-  GlmRecipe recipe;
-  recipe.names = model.parameters().names();
-  return Posterior(std::make_shared<const PosteriorState>(
-      PosteriorState{std::move(recipe),
-                     GaussianFamily(point.family, point.dimension(), point.rank()),
-                     {point.mean.begin(), point.mean.end()},
-                     row_major(point.factor),
-                     ModelRecipe{model.name(), model.parameters()}}));
+Posterior make_posterior(const Model& model, const Glm* glm, const GaussianPoint& point) {
+  PosteriorState state{{},
+                       GaussianFamily(point.family, point.dimension(), point.rank()),
+                       {point.mean.begin(), point.mean.end()},
+                       row_major(point.factor)};
+  if (glm != nullptr) {
+    state.recipe = glm->data().recipe;
+    state.of_formula = model.parameters();
+  } else {
+    state.recipe.names = model.parameters().names();
+    state.model = ModelRecipe{model.name(), model.parameters()};
+  }
+  return Posterior(std::make_shared<const PosteriorState>(std::move(state)));
+}
+
+// Messages of engines name a formula's coefficients by their places: "beta[2]".
+std::string with_names(std::string text, const Glm* glm) {
+  if (glm == nullptr) return text;
+  for (std::int64_t i = glm->data().recipe.n_coefficients(); i > 0; --i) {
+    const std::string place = fmt::format("beta[{}]", i);
+    const std::string& name = glm->names()[static_cast<std::size_t>(i - 1)];
+    for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += name.size())
+      text.replace(at, place.size(), name);
+  }
+  return text;
+}
+
+void describe(const Model& model, const Glm* glm, Summary& out) {
+  out.model.formula = model.name();
+  out.model.likelihood = "log_density";
+  out.model.n_latents = model.n_latents();
+  out.model.n_rows = model.n_rows();
+  if (glm == nullptr) return;
+  out.model.likelihood = name(glm->likelihood());
+  out.model.n_rows = glm->n_rows();
+  out.model.n_rows_dropped = glm->n_rows_dropped();
+  out.model.priors = glm->priors();
+  out.fit.rows_read = out.fit.gradient_evaluations * glm->n_rows();
+  if (std::any_of(glm->priors().begin(), glm->priors().end(),
+                  [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; }))
+    out.quality.log_evidence = std::numeric_limits<double>::quiet_NaN();
 }
 
 Diagnosis diagnose_model(const Model& model, Engine& engine, const Context& context, const FitOptions& options) {
@@ -125,7 +161,9 @@ void add_linear_response(const Engine& engine, ModelDensity& density, const Cont
   }
 }
 
-Fit fit_or_throw(const Model& model, const FitOptions& options) {
+}  // namespace
+
+Fit fit_by_density(const Model& model, const Glm* glm, const FitOptions& options) {
   const Stopwatch watch;
   const ModelChoices choices = choose(model, options);
   if (!model.is_differentiated() && options.check_gradient) check_own_gradient(model, options.init);
@@ -135,7 +173,7 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   if (std::isfinite(options.max_seconds))
     density->set_deadline(watch.start() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                               std::chrono::duration<double>(options.max_seconds)));
-  const std::unique_ptr<Engine> made = make_engine(std::move(density), context, choices, options);
+  const std::unique_ptr<Engine> made = make_engine(std::move(density), context, choices, options, glm);
   Engine& engine = *made;
   const Identity identity =
       options.checkpoint.empty() && options.resume.empty() ? Identity() : model_identity(model, options, choices);
@@ -145,13 +183,10 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   Diagnosis diagnosis = no_diagnosis();
   if (outcome.status != Status::diverged && std::isfinite(outcome.elbo))
     diagnosis = diagnose_model(model, engine, context, options);
-  Posterior posterior = make_posterior(model, engine.point());
+  Posterior posterior = make_posterior(model, glm, engine.point());
 
   Summary summary = summarise(outcome, report, diagnosis, options, context, posterior, fit_seconds, watch);
-  summary.model.formula = model.name();
-  summary.model.likelihood = "log_density";
-  summary.model.n_latents = model.n_latents();
-  summary.model.n_rows = model.n_rows();
+  describe(model, glm, summary);
   summary.fit.engine = name(choices.engine);
   summary.fit.engine_reason = choices.engine_reason;
   summary.fit.family = family_text(choices.family, choices.rank);
@@ -167,19 +202,19 @@ Fit fit_or_throw(const Model& model, const FitOptions& options) {
   for (const StartReport& start : report.starts)
     summary.fit.starts.push_back({start.elbo, start.elbo_se, start.same_optimum});
   summary.fit.best_start = report.best_start;
-  summary.warnings = engine.findings();
-  add_linear_response(engine, asked, context, options, posterior, summary);
+  summary.fit.message = with_names(std::move(summary.fit.message), glm);
+  for (std::string& finding : engine.findings()) summary.warnings.push_back(with_names(std::move(finding), glm));
+  if (glm == nullptr) add_linear_response(engine, asked, context, options, posterior, summary);
   summary.fit.seconds.total = watch.seconds();
   summary.fit.seconds.diagnose = summary.fit.seconds.total - fit_seconds;
   judge(summary);
   return {std::move(summary), std::move(posterior)};
 }
 
-}  // namespace
 }  // namespace internal
 
 Fit fit(const Model& model, const FitOptions& options) {
-  return internal::explaining_failures([&] { return internal::fit_or_throw(model, options); },
+  return internal::explaining_failures([&] { return internal::fit_by_density(model, nullptr, options); },
                                        [&] { return fmt::format("a fit of {} latents", model.n_latents()); });
 }
 

@@ -54,9 +54,13 @@ constexpr std::array verdicts = {Named{Verdict::good, "good"}, Named{Verdict::us
 constexpr std::array families = {Named{FamilyKind::automatic, "auto"}, Named{FamilyKind::mean_field, "mean_field"},
                                  Named{FamilyKind::full_rank, "full_rank"}, Named{FamilyKind::low_rank, "low_rank"}};
 
-constexpr std::array likelihoods = {Named{Likelihood::automatic, "auto"}, Named{Likelihood::gaussian, "gaussian"},
-                                    Named{Likelihood::bernoulli, "bernoulli"}, Named{Likelihood::binomial, "binomial"},
-                                    Named{Likelihood::poisson, "poisson"}};
+constexpr std::array likelihoods = {Named{Likelihood::automatic, "auto"},
+                                    Named{Likelihood::gaussian, "gaussian"},
+                                    Named{Likelihood::bernoulli, "bernoulli"},
+                                    Named{Likelihood::binomial, "binomial"},
+                                    Named{Likelihood::poisson, "poisson"},
+                                    Named{Likelihood::student_t, "student_t"},
+                                    Named{Likelihood::negative_binomial, "negative_binomial"}};
 
 constexpr std::array prediction_kinds = {Named{PredictionKind::response, "response"},
                                          Named{PredictionKind::linear, "linear"},

@@ -18,7 +18,7 @@ constexpr std::size_t most_parameters = 60;  // in the table; all of them are in
 
 std::string_view link_of(std::string_view likelihood) {
   if (likelihood == "bernoulli" || likelihood == "binomial") return ", logit link";
-  if (likelihood == "poisson") return ", log link";
+  if (likelihood == "poisson" || likelihood == "negative_binomial") return ", log link";
   return "";
 }
 
@@ -46,6 +46,7 @@ std::string_view words_of(Status status) {
 std::string short_text(Prior prior) {
   for (double* number : {&prior.df, &prior.location, &prior.scale})
     if (std::isfinite(*number)) *number = std::stod(fmt::format("{:.4g}", *number));
+  if (prior.kind == Prior::Kind::gamma) return fmt::format("gamma({}, {:.4g})", prior.df, 1 / prior.scale);
   return prior.kind == Prior::Kind::exponential ? fmt::format("exponential({:.4g})", 1 / prior.scale) : prior.text();
 }
 
@@ -55,7 +56,7 @@ std::string prior_of(const Summary& summary, const std::string& parameter) {
   return "";
 }
 
-// A model known by its log density has neither rows nor priors that a table could show.
+// A model in code has neither rows nor priors that a table could show.
 bool in_code(const Summary& summary) { return summary.model.likelihood == "log_density"; }
 
 std::string model_part(const Summary& summary) {
@@ -130,8 +131,9 @@ std::string starts_text(const Summary::Run& run) {
 std::string fit_part(const Summary& summary) {
   const Summary::Run& run = summary.fit;
   const std::string work =
-      in_code(summary) ? internal::with_thousands(run.gradient_evaluations) + " gradients"
-                       : fmt::format("{:.3g} pass{} over the data", run.full_passes, run.full_passes == 1 ? "" : "es");
+      in_code(summary) || run.engine == "natural_gradient" || run.engine == "saa"
+          ? internal::with_thousands(run.gradient_evaluations) + " gradients"
+          : fmt::format("{:.3g} pass{} over the data", run.full_passes, run.full_passes == 1 ? "" : "es");
   std::string text =
       fmt::format("{} after {} step{} and {}, in {}", words_of(run.status), internal::with_thousands(run.steps),
                   run.steps == 1 ? "" : "s", work, internal::duration(run.seconds.fit));

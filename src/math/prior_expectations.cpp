@@ -50,6 +50,7 @@ double log_prior_constant(const Prior& prior, bool positive) {
     case Kind::half_cauchy: return std::numbers::ln2 + student_t_constant(degrees_of_freedom(prior)) - log_scale;
     case Kind::laplace: return -std::numbers::ln2 - log_scale - cut;
     case Kind::exponential: return -log_scale;
+    case Kind::gamma: return -log_gamma(prior.df) - prior.df * log_scale;
   }
   throw Error(ErrorCode::internal, "unknown kind of prior");
 }
@@ -69,6 +70,27 @@ double log_prior_kernel(const Prior& prior, double x) {
     }
     case Kind::laplace: return -std::fabs(t);
     case Kind::exponential: return -t;
+    case Kind::gamma: return (prior.df == 1 ? 0.0 : (prior.df - 1) * std::log(x)) - t;
+  }
+  throw Error(ErrorCode::internal, "unknown kind of prior");
+}
+
+double log_prior_slope(const Prior& prior, double x) {
+  const double d = x - prior.location;
+  switch (prior.kind) {
+    case Kind::flat: return 0;
+    case Kind::normal:
+    case Kind::half_normal: return -d / prior.scale / prior.scale;
+    case Kind::student_t:
+    case Kind::cauchy:
+    case Kind::half_student_t:
+    case Kind::half_cauchy: {
+      const double df = degrees_of_freedom(prior), width = prior.scale * std::sqrt(df), t = d / width;
+      return -(df + 1) / width * (std::fabs(t) < 1e8 ? t / (1 + t * t) : 1 / t);
+    }
+    case Kind::laplace: return (d > 0 ? -1 : d < 0 ? 1 : 0) / prior.scale;
+    case Kind::exponential: return -1 / prior.scale;
+    case Kind::gamma: return (prior.df - 1) / x - 1 / prior.scale;
   }
   throw Error(ErrorCode::internal, "unknown kind of prior");
 }

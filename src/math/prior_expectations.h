@@ -22,5 +22,7 @@ Expectation<double> expected_log_positive_prior(const Prior& prior, double mean,
 // positive: the prior is of a positive parameter, as above.
 double log_prior_constant(const Prior& prior, bool positive);
 double log_prior_kernel(const Prior& prior, double x);
+// d log p / d x; of laplace 0 at its kink.
+double log_prior_slope(const Prior& prior, double x);
 
 }  // namespace velbo::internal

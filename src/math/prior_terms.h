@@ -159,6 +159,10 @@ VELBO_HD Expectation<double> expected_positive_prior_term(const Prior& prior, do
   switch (prior.kind) {
     case Kind::flat: return {0, 0, 0};
     case Kind::exponential: return affine(constant, -1 / prior.scale, expected_power(1, mean, sd));
+    case Kind::gamma: {
+      const Expectation<double> e = affine(constant, -1 / prior.scale, expected_power(1, mean, sd));
+      return {e.value + (prior.df - 1) * mean, e.d_mean + (prior.df - 1), e.curvature};
+    }
     case Kind::normal:
     case Kind::half_normal: {
       const Expectation<double> e = expected_power(2, mean, sd), first = expected_power(1, mean, sd);

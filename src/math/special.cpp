@@ -46,6 +46,13 @@ double beta_fraction(double a, double b, double x) {
 
 }  // namespace
 
+double incomplete_beta(double a, double b, double log_x, double log_rest) {
+  const double x = std::exp(log_x), front = a * log_x + b * log_rest - log_beta_of(a, b);
+  if (std::isnan(front)) return log_x < log_rest ? 0 : 1;  // 0 or 1 exactly
+  if (x < (a + 1) / (a + b + 2)) return std::exp(front) * beta_fraction(a, b, x) / a;
+  return 1 - std::exp(front) * beta_fraction(b, a, std::exp(log_rest)) / b;
+}
+
 // P(T <= -|x|) = I_w(df/2, 1/2) / 2 with w = df / (df + x^2)  (DLMF 8.17, Abramowitz & Stegun 26.7.1).
 double log_student_t_cdf(double x, double df) {
   const double a = 0.5 * df, b = 0.5;

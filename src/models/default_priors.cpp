@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/link.h"
+#include "models/row_law.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
@@ -15,13 +17,14 @@ double weight_of(const GlmData& data, std::size_t n) { return data.weights.empty
 
 // Priors made in a program have not been through Prior::parse.
 void check(const Prior& prior) {
-  const bool has_df = prior.kind == Prior::Kind::student_t || prior.kind == Prior::Kind::half_student_t;
+  const bool has_df = prior.kind == Prior::Kind::student_t || prior.kind == Prior::Kind::half_student_t ||
+                      prior.kind == Prior::Kind::gamma;
   const bool sound = std::isfinite(prior.location) && std::isfinite(prior.scale) && prior.scale > 0 &&
                      (!has_df || (std::isfinite(prior.df) && prior.df > 0));
   if (prior.kind != Prior::Kind::flat && !sound)
     throw Error(ErrorCode::argument,
                 fmt::format("prior {} makes no sense: expected finite numbers, a positive scale and "
-                            "positive degrees of freedom",
+                            "positive degrees of freedom or shape",
                             prior.text()));
 }
 
@@ -36,73 +39,82 @@ double average_weight(const GlmData& data) {
   return sum / rows;
 }
 
-struct Outcome {
-  double centre = 0;  // on the link's scale
-  double sd = 1;      // s_y
-};
+}  // namespace
 
-Outcome describe_outcome(const GlmData& data) {
+OutcomeScale describe_outcome(const GlmData& data) {
+  const Link link = link_of(data.recipe.likelihood);
   double total = 0, sum = 0, exposure = 0;
   const double average = average_weight(data);
-  // Of Poisson exposures only the ratio to each other counts until the end: offsets may be beyond exp().
-  const double highest = data.offset.empty() || data.recipe.likelihood != Likelihood::poisson
-                             ? 0
-                             : *std::max_element(data.offset.begin(), data.offset.end());
+  // Of exposures only the ratio to each other counts until the end: offsets may be beyond exp().
+  const double highest =
+      data.offset.empty() || link != Link::log ? 0 : *std::max_element(data.offset.begin(), data.offset.end());
   for (std::size_t n = 0; n < data.y.size(); ++n) {
     const double w = weight_of(data, n) / average;
     const double offset = data.offset.empty() ? 0 : data.offset[n];
     total += w;
-    switch (data.recipe.likelihood) {
-      case Likelihood::gaussian: sum += w * (data.y[n] - offset); break;
-      case Likelihood::poisson:
-        sum += w * data.y[n];
-        exposure += w * std::exp(offset - highest);
-        break;
-      default:
-        sum += w * data.y[n];
-        exposure += w * (data.trials.empty() ? 1 : data.trials[n]);
-        break;
+    if (link == Link::identity) {
+      sum += w * (data.y[n] - offset);
+    } else {
+      sum += w * data.y[n];
+      exposure += w * (link == Link::log ? std::exp(offset - highest) : data.trials.empty() ? 1 : data.trials[n]);
     }
   }
-  Outcome out;
-  switch (data.recipe.likelihood) {
-    case Likelihood::gaussian: {
-      out.centre = total > 0 ? sum / total : 0;
-      double squares = 0;
-      for (std::size_t n = 0; n < data.y.size(); ++n) {
-        const double r = data.y[n] - (data.offset.empty() ? 0 : data.offset[n]) - out.centre;
-        squares += weight_of(data, n) / average * r * r;
-      }
-      const double variance = squares / std::max(total - 1, 1.0);
-      out.sd = variance > 0 ? std::sqrt(variance) : std::max(std::abs(out.centre), 1.0);  // one row: its size
-      break;
+  OutcomeScale out;
+  if (link == Link::identity) {
+    out.centre = total > 0 ? sum / total : 0;
+    double squares = 0;
+    for (std::size_t n = 0; n < data.y.size(); ++n) {
+      const double r = data.y[n] - (data.offset.empty() ? 0 : data.offset[n]) - out.centre;
+      squares += weight_of(data, n) / average * r * r;
     }
-    // Half an event more keeps the logarithms finite when there is none.
-    case Likelihood::poisson:
-      out.centre = std::log((sum + 0.5) / (exposure + 0.5 * std::exp(-highest))) - highest;
-      break;
-    default: out.centre = std::log((sum + 0.5) / (exposure - sum + 0.5)); break;
+    const double variance = squares / std::max(total - 1, 1.0);
+    out.sd = variance > 0 ? std::sqrt(variance) : std::max(std::abs(out.centre), 1.0);  // one row: its size
+  } else if (link == Link::log) {  // half an event more keeps the logarithms finite when there is none
+    out.centre = std::log((sum + 0.5) / (exposure + 0.5 * std::exp(-highest))) - highest;
+  } else {
+    out.centre = std::log((sum + 0.5) / (exposure - sum + 0.5));
   }
   return out;
+}
+
+namespace {
+
+// What may be given for latents behind the coefficients.
+struct GivenPrior {
+  const char* name;
+  std::optional<Prior> GlmOptions::*option;
+};
+constexpr GivenPrior kGivenPriors[] = {
+    {"sigma", &GlmOptions::prior_sigma}, {"nu", &GlmOptions::prior_nu}, {"phi", &GlmOptions::prior_phi}};
+
+// Of what the likelihood has beside coefficients.
+void check_auxiliary(const GlmRecipe& recipe, const GlmOptions& options) {
+  const auto first = recipe.names.begin() + recipe.n_coefficients();
+  for (const GivenPrior& given : kGivenPriors) {
+    const std::optional<Prior>& prior = options.*given.option;
+    if (!prior) continue;
+    check(*prior);
+    if (std::find(first, recipe.names.end(), given.name) == recipe.names.end())
+      throw Error(ErrorCode::argument, fmt::format("a prior for {} was given, but likelihood {} has no {}", given.name,
+                                                   name(recipe.likelihood), given.name));
+  }
 }
 
 }  // namespace
 
 std::vector<NamedPrior> choose_priors(const GlmData& data, const GlmOptions& options) {
   const GlmRecipe& recipe = data.recipe;
-  for (const auto* given : {&options.prior, &options.prior_intercept, &options.prior_sigma})
+  for (const auto* given : {&options.prior, &options.prior_intercept})
     if (given->has_value()) check(**given);
   for (const auto* given : {&options.prior, &options.prior_intercept})
     if (given->has_value() && (*given)->is_positive())
       throw Error(ErrorCode::argument, fmt::format("prior {} is for positive parameters only, and a coefficient can be "
                                                    "negative; give a normal, student_t, cauchy, laplace or flat prior",
                                                    (*given)->text()));
-  if (options.prior_sigma && !recipe.has_sigma())
-    throw Error(ErrorCode::argument,
-                fmt::format("a prior for sigma was given, but likelihood {} has no sigma", name(recipe.likelihood)));
+  check_auxiliary(recipe, options);
   if (options.prior_intercept && !recipe.has_intercept)
     throw Error(ErrorCode::argument, "a prior for the intercept was given, but the model has no intercept");
-  const Outcome outcome = describe_outcome(data);
+  const OutcomeScale outcome = describe_outcome(data);
   const auto column_sd = [&](std::size_t j) { return data.column_sd[j] > 0 ? data.column_sd[j] : 1; };
   std::vector<NamedPrior> priors;
   double spread = 1;
@@ -123,6 +135,13 @@ std::vector<NamedPrior> choose_priors(const GlmData& data, const GlmOptions& opt
         {recipe.names.back(),
          options.prior_sigma.value_or(Prior::exponential(1 / (outcome.sd * std::sqrt(average_weight(data))))),
          !options.prior_sigma.has_value()});
+  if (const RowLaw* const law = row_law(recipe.likelihood); law != nullptr)
+    for (const Auxiliary& a : law->auxiliary()) {
+      Prior fallback = a.fallback;
+      if (a.scales_with_outcome) fallback.scale *= outcome.sd;
+      const std::optional<Prior>& given = options.*a.option;
+      priors.push_back({a.name, given.value_or(fallback), !given.has_value()});
+    }
   return priors;
 }
 

@@ -14,6 +14,8 @@
 #include "models/glm_checks.h"
 #include "models/glm_data.h"
 #include "models/log_joint.h"
+#include "models/row_law.h"
+#include "models/row_model.h"
 #include "velbo/error.h"
 
 namespace velbo {
@@ -93,6 +95,8 @@ void finish(GlmData& data, Likelihood likelihood, const std::string& outcome, bo
   data.recipe.offset = options.offset;
   data.recipe.trials = options.trials;
   if (data.recipe.has_sigma()) data.recipe.names.emplace_back("sigma");
+  if (const RowLaw* const law = row_law(likelihood); law != nullptr)
+    for (const Auxiliary& a : law->auxiliary()) data.recipe.names.emplace_back(a.name);
   describe_columns(data);
   data.priors = choose_priors(data, options);
   data.log_normaliser = log_normaliser(data);
@@ -210,6 +214,7 @@ const std::vector<NamedPrior>& Glm::priors() const noexcept { return data_->prio
 double Glm::log_joint(std::span<const double> z) const {
   if (static_cast<std::int64_t>(z.size()) != n_latents())
     throw Error(ErrorCode::shape, fmt::format("z has {} elements, expected {}", z.size(), n_latents()));
+  if (internal::row_law(likelihood()) != nullptr) return internal::make_row_model(*data_).log_joint(z);
   return internal::log_joint(*data_, z);
 }
 

@@ -63,6 +63,10 @@ void check_outcome(Likelihood likelihood, const std::string& outcome, std::span<
     case Likelihood::poisson:
       expect_all(place, what, y, "0, 1, 2, ... (likelihood poisson)", [](double v) { return v >= 0 && is_whole(v); });
       return;
+    case Likelihood::negative_binomial:
+      expect_all(place, what, y, "0, 1, 2, ... (likelihood negative_binomial)",
+                 [](double v) { return v >= 0 && is_whole(v); });
+      return;
     case Likelihood::binomial:
       for (std::size_t n = 0; n < y.size(); ++n)
         if (y[n] < 0 || y[n] > trials[n] || !is_whole(y[n]))
@@ -71,6 +75,7 @@ void check_outcome(Likelihood likelihood, const std::string& outcome, std::span<
                                   place(static_cast<std::int64_t>(n)), what, y[n], trials[n]));
       return;
     case Likelihood::gaussian:
+    case Likelihood::student_t:
       // A constant outcome has no spread to learn sigma from: the posterior piles up at sigma = 0.
       {
         std::size_t counted = 0, first = 0, same = 0;

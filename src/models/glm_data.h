@@ -13,6 +13,10 @@
 
 namespace velbo::internal {
 
+// Latents behind the coefficients: of gaussian sigma; src/models/row_law.h has those of the likelihoods that are known to fits
+// by their log density.
+std::int64_t n_auxiliary(Likelihood likelihood);
+
 // What new rows need to become predictors; saved with the posterior.
 struct GlmRecipe {
   std::string formula;           // as given, or written from the arrays' names
@@ -20,14 +24,16 @@ struct GlmRecipe {
   Likelihood likelihood = Likelihood::gaussian;
   WeightsKind weights_kind = WeightsKind::frequency;
   bool has_intercept = true;
-  std::vector<std::string> names;  // of the latents on the constrained scale; sigma last where there is one
+  std::vector<std::string> names;  // of the latents on the constrained scale; sigma and the like last
   std::string offset, trials;      // columns of the table; empty: none
   bool has_offset = false;         // also true for arrays
   // Arrays only: the outcome's two labels as given, of which the second counts as 1; none where they were 0 and 1.
   std::optional<std::array<double, 2>> labels = {};
-  [[nodiscard]] bool has_sigma() const { return likelihood == Likelihood::gaussian; }
+  [[nodiscard]] bool has_sigma() const {
+    return likelihood == Likelihood::gaussian;
+  }  // the latent behind the coefficients
   [[nodiscard]] std::int64_t n_latents() const { return static_cast<std::int64_t>(names.size()); }
-  [[nodiscard]] std::int64_t n_coefficients() const { return n_latents() - (has_sigma() ? 1 : 0); }
+  [[nodiscard]] std::int64_t n_coefficients() const { return n_latents() - n_auxiliary(likelihood); }
 };
 
 // Rows are those that are complete.  All [N], host memory.

@@ -34,6 +34,7 @@ void ModelState::log_joint(std::int64_t n_draws, const double* z, double* value,
   double* const slopes = gradient == nullptr ? nullptr : grad_theta.data();
   log_density(n_draws, theta.data(), value, slopes);
   plates.add(n_draws, theta.data(), how.batch, how.workers, how.deadline, value, slopes);
+  if (row_sum) row_sum->add(n_draws, theta.data(), how.workers, how.deadline, value, slopes);
   for (std::size_t i = 0; i < s; ++i) {
     value[i] += log_jacobian[i];
     if (gradient != nullptr)

@@ -27,6 +27,8 @@ ModelDensity::ModelDensity(Model model, Context context, Device device)
   if (device.kind != DeviceKind::cpu) device_.emplace(device, context_.threads());
 }
 
+std::int64_t ModelDensity::n_rows() const { return std::max<std::int64_t>(1, model_.state().n_rows()); }
+
 // As many draws at once as the model's workspace allows.
 void ModelDensity::evaluate_on_device(std::int64_t n_draws, const double* z, double* value, double* gradient) const {
   const VelboDeviceModel& model = *model_.state().device;
@@ -58,7 +60,7 @@ void ModelDensity::evaluate(std::int64_t n_draws, const double* z, const RowBatc
   const std::int64_t share = (n_draws + threads - 1) / threads;
   std::int64_t piece_draws = std::clamp<std::int64_t>(std::min({by_time, share, kDrawsOfAPiece}), 1, n_draws);
   // Rows are gone through for several draws together, by all threads where there are few draws.
-  const bool has_rows = model_.n_rows() > 0;
+  const bool has_rows = model_.state().n_rows() > 0;
   if (has_rows) piece_draws = std::min((piece_draws + kPlateDraws - 1) / kPlateDraws * kPlateDraws, n_draws);
   const bool by_rows = has_rows && n_draws < kPlateDraws * threads;
   if (by_rows) piece_draws = n_draws;

@@ -26,7 +26,7 @@ class ModelDensity final : public LogJointOracle {
   // By some of the model's rows, for all of them; null: by all.
   void evaluate(std::int64_t n_draws, const double* z, const RowBatch* batch, double* value, double* gradient);
 
-  [[nodiscard]] std::int64_t n_rows() const override { return std::max<std::int64_t>(1, model_.n_rows()); }
+  [[nodiscard]] std::int64_t n_rows() const override;
   [[nodiscard]] std::int64_t n_latents() const override { return model_.n_latents(); }
   [[nodiscard]] LogJointDraws log_joint(const GaussianPoint& point, const Eigen::MatrixXd& draws, double row_draws,
                                         Key key) override;

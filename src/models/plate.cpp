@@ -14,29 +14,6 @@ namespace {
 
 // Rows of a chunk, which is summed by itself: enough that the sums of chunks cost little, also with many parameters.
 constexpr std::int64_t kChunkRows = 4096;
-// Chunks between two looks at the clock, a thread.
-constexpr std::int64_t kWave = 4;
-
-// [S, n] of some draws to [n, kPlateDraws], zero where there are fewer.
-void transpose(std::int64_t n, int n_draws, const double* theta, std::vector<double>& out) {
-  out.assign(static_cast<std::size_t>(n * kPlateDraws), 0);
-  for (int s = 0; s < n_draws; ++s)
-    for (std::int64_t i = 0; i < n; ++i) out[static_cast<std::size_t>(i * kPlateDraws + s)] = theta[s * n + i];
-}
-
-// The value's and the gradient's sums of one chunk.
-struct Sums {
-  std::vector<double> value, gradient;
-
-  void clear(std::int64_t n_gradient) {
-    value.assign(kPlateDraws, 0);
-    gradient.assign(static_cast<std::size_t>(n_gradient * kPlateDraws), 0);
-  }
-  void add(const Sums& other) {
-    for (std::size_t i = 0; i < value.size(); ++i) value[i] += other.value[i];
-    for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] += other.gradient[i];
-  }
-};
 
 }  // namespace
 
@@ -124,38 +101,17 @@ void Plates::add(std::int64_t n_draws, const double* theta, const RowBatch* batc
   }
   const double scale = batch == nullptr ? 1 : batch->scale;
   const std::vector<Chunk> parts = chunks(batch == nullptr ? nullptr : &of_plates);
-  const auto n_parts = static_cast<std::int64_t>(parts.size());
-  const std::int64_t n_gradient = gradient == nullptr ? 0 : n_constrained_;
-  const std::int64_t wave = std::min<std::int64_t>(n_parts, kWave * workers.threads);
-  std::vector<Sums> sums(static_cast<std::size_t>(wave));
-  std::vector<double> draws;
-  Sums total;
-  for (std::int64_t first = 0; first < n_draws; first += kPlateDraws) {
-    const int n_here = static_cast<int>(std::min<std::int64_t>(kPlateDraws, n_draws - first));
-    transpose(n_constrained_, n_here, theta + first * n_constrained_, draws);
-    total.clear(n_gradient);
-    for (std::int64_t begin = 0; begin < n_parts; begin += wave) {
-      if (begin > 0 && Clock::now() >= deadline) throw OutOfTime{};
-      const std::int64_t n_now = std::min(wave, n_parts - begin);
-      parallel_for(n_now, workers, [&](std::int64_t i, int) {
-        Sums& mine = sums[static_cast<std::size_t>(i)];
-        mine.clear(n_gradient);
-        RowSlice rows = slice(parts[static_cast<std::size_t>(begin + i)]);
-        rows.n_draws = n_here;
-        rows.theta = draws.data();
-        rows.value = mine.value.data();
-        rows.gradient = gradient == nullptr ? nullptr : mine.gradient.data();
-        plates_[parts[static_cast<std::size_t>(begin + i)].plate].state().loop(rows);
-      });
-      for (std::int64_t i = 0; i < n_now; ++i) total.add(sums[static_cast<std::size_t>(i)]);
-    }
-    for (int s = 0; s < n_here; ++s) {
-      value[first + s] += scale * total.value[static_cast<std::size_t>(s)];
-      for (std::int64_t i = 0; i < n_gradient; ++i)
-        gradient[(first + s) * n_constrained_ + i] +=
-            scale * total.gradient[static_cast<std::size_t>(i * kPlateDraws + s)];
-    }
-  }
+  const ChunkSum sum = [&](std::int64_t i, int n_here, const double* draws, double* value_here, double* gradient_here) {
+    const Chunk& chunk = parts[static_cast<std::size_t>(i)];
+    RowSlice rows = slice(chunk);
+    rows.n_draws = n_here;
+    rows.theta = draws;
+    rows.value = value_here;
+    rows.gradient = gradient_here;
+    plates_[chunk.plate].state().loop(rows);
+  };
+  add_chunks(static_cast<std::int64_t>(parts.size()), n_draws, n_constrained_, theta, scale, workers, deadline, sum,
+             value, gradient);
 }
 
 void Plates::row_values(std::int64_t n_draws, const double* theta, const Workers& workers, double* out) const {
@@ -163,7 +119,7 @@ void Plates::row_values(std::int64_t n_draws, const double* theta, const Workers
   std::vector<double> draws;
   for (std::int64_t first = 0; first < n_draws; first += kPlateDraws) {
     const int n_here = static_cast<int>(std::min<std::int64_t>(kPlateDraws, n_draws - first));
-    transpose(n_constrained_, n_here, theta + first * n_constrained_, draws);
+    transpose_draws(n_constrained_, n_here, theta + first * n_constrained_, draws);
     parallel_for(static_cast<std::int64_t>(parts.size()), workers, [&](std::int64_t i, int) {
       const Chunk& chunk = parts[static_cast<std::size_t>(i)];
       std::vector<double> rows_value(static_cast<std::size_t>(chunk.n_rows * kPlateDraws)), sum(kPlateDraws);

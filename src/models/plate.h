@@ -1,12 +1,11 @@
 // models/plate.h - what a Plate holds, and the sum over rows of a model's plates.
 #pragma once
-#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "cpu/parallel.h"
+#include "models/row_sum.h"
 #include "velbo/parameters.h"
 #include "velbo/plate.h"
 
@@ -20,9 +19,6 @@ struct PlateState {
   RowLoop loop;
 };
 
-// What an evaluation ends with when the fit's time is over.  No error: engines catch it and stay where they were.
-struct OutOfTime {};
-
 // Some of a model's rows, which count as all of them: those of its plates one after the other, from 0.
 struct RowBatch {
   std::span<const std::int64_t> rows;
@@ -32,7 +28,7 @@ struct RowBatch {
 // A model's plates, with their latents' places among its parameters.
 class Plates {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = RowSumClock;
 
   Plates() = default;
   // Throws Error(argument) for a latent that is no parameter's, or is out of its range: which plate, row and latent.

@@ -34,6 +34,7 @@ constexpr std::array syntaxes = {
     Syntax{Kind::half_normal, "half_normal", "(scale)", 1},
     Syntax{Kind::half_cauchy, "half_cauchy", "(scale)", 1},
     Syntax{Kind::half_student_t, "half_student_t", "(df, scale)", 2},
+    Syntax{Kind::gamma, "gamma", "(shape, rate)", 2},
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -121,10 +122,15 @@ Prior Prior::parse(std::string_view text) {
     case Kind::half_normal: prior = half_normal(values[0]); break;
     case Kind::half_cauchy: prior = half_cauchy(values[0]); break;
     case Kind::half_student_t: prior = half_student_t(values[0], values[1]); break;
+    case Kind::gamma:
+      expect_positive(text, "shape", values[0]);
+      expect_positive(text, "rate", values[1]);
+      prior = gamma(values[0], values[1]);
+      break;
   }
   if (prior.kind == Kind::student_t || prior.kind == Kind::half_student_t)
     expect_positive(text, "degrees of freedom", prior.df);
-  if (prior.kind == Kind::exponential) {
+  if (prior.kind == Kind::exponential || prior.kind == Kind::gamma) {
     if (!std::isfinite(prior.scale) || !(prior.scale > 0)) fail(text, "the rate is out of range");
   } else {
     expect_positive(text, "scale", prior.scale);
@@ -142,7 +148,8 @@ std::string Prior::text() const {
     case Kind::half_normal: return fmt::format("half_normal({})", scale);
     case Kind::half_cauchy: return fmt::format("half_cauchy({})", scale);
     case Kind::half_student_t: return fmt::format("half_student_t({}, {})", df, scale);
-    case Kind::exponential: break;
+    case Kind::exponential:
+    case Kind::gamma: break;
   }
   // The scale is kept, the rate is written: of the rates whose inverse is this very scale, the shortest.
   const double rate = 1 / scale;
@@ -151,12 +158,13 @@ std::string Prior::text() const {
     const std::string digits = fmt::format("{}", near);
     if (1 / near == scale && (shortest.empty() || digits.size() < shortest.size())) shortest = digits;
   }
-  return fmt::format("exponential({})", shortest.empty() ? fmt::format("{}", rate) : shortest);
+  if (shortest.empty()) shortest = fmt::format("{}", rate);
+  return kind == Kind::gamma ? fmt::format("gamma({}, {})", df, shortest) : fmt::format("exponential({})", shortest);
 }
 
 bool Prior::is_positive() const noexcept {
   return kind == Kind::exponential || kind == Kind::half_normal || kind == Kind::half_cauchy ||
-         kind == Kind::half_student_t;
+         kind == Kind::half_student_t || kind == Kind::gamma;
 }
 
 }  // namespace velbo

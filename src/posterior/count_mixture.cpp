@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "posterior/count_search.h"
 #include "posterior/normal_quantile.h"
 #include "velbo/math/elementary.h"
 
@@ -88,30 +89,6 @@ double probability_above(const Density& density, double m, double s) noexcept {
   return above / all;
 }
 
-// The smallest k in [0, most] with cdf(k) >= probability, from a guess and the width of the distribution there.
-template <class Cdf>
-double search(double probability, double guess, double width, double most, const Cdf& cdf) noexcept {
-  const double z = normal_quantile(probability);
-  double low = -1, high = most;  // cdf(low) < probability <= cdf(high)
-  double k = std::clamp(std::floor(guess), 0.0, most);
-  if (!(width >= 1)) width = 1;
-  for (int i = 0; high - low > 1; ++i) {
-    if (high != infinity && (k >= high || k <= low || i > 8)) k = std::floor(0.5 * (low + high));
-    if (k <= low) k = low + 1;
-    // As if the probits of the distribution function were a straight line.
-    const double distance = z - std::clamp(normal_quantile(cdf(k)), -8.0, 8.0);
-    const double jump = i > 8 ? width * (i - 8) : std::fabs(distance) * width;
-    if (distance > 0) {
-      low = k;
-      k += std::max(1.0, std::ceil(jump));
-    } else {
-      high = k;
-      k -= std::max(1.0, std::floor(jump));
-    }
-  }
-  return high;
-}
-
 }  // namespace
 
 double poisson_mixture_cdf(double k, double m, double s) noexcept { return probability_above(LogGamma{k + 1}, m, s); }
@@ -130,7 +107,7 @@ double poisson_mixture_quantile(double probability, double m, double s) noexcept
   }
   const double width = std::sqrt(rate + rate * rate * s * s);
   const double guess = rate + z * std::sqrt(rate) * std::sqrt(rate) / std::max(width, 1e-300);
-  return search(probability, guess, width, infinity, [&](double k) { return poisson_mixture_cdf(k, m, s); });
+  return search_count(probability, guess, width, infinity, [&](double k) { return poisson_mixture_cdf(k, m, s); });
 }
 
 double binomial_mixture_quantile(double probability, double n, double m, double s) noexcept {
@@ -139,7 +116,7 @@ double binomial_mixture_quantile(double probability, double n, double m, double 
   const Logistic<double> l = logistic(m + z * s);
   const double width = std::sqrt(n * l.slope + n * n * l.slope * l.slope * s * s);
   const double guess = n * l.sigmoid + z * n * l.slope / std::max(width, 1e-300);
-  return search(probability, guess, width, n, [&](double k) { return binomial_mixture_cdf(k, n, m, s); });
+  return search_count(probability, guess, width, n, [&](double k) { return binomial_mixture_cdf(k, n, m, s); });
 }
 
 }  // namespace velbo::internal

@@ -24,7 +24,7 @@ std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 class ThetaElement {
  public:
   ThetaElement(const PosteriorState& state, std::int64_t i, Coordinate coordinate)
-      : parameters_(state.model->parameters),
+      : parameters_(*state.parameters()),
         i_(size(i)),
         c_(size(coordinate.z)),
         z_(state.mean),
@@ -52,7 +52,7 @@ const ParameterBlock& block_of(const Parameters& parameters, std::int64_t i) {
 void with_draws(const PosteriorState& state, const std::vector<std::int64_t>& elements,
                 const std::function<void(std::int64_t, std::vector<double>&)>& use) {
   if (elements.empty()) return;
-  const Parameters& parameters = state.model->parameters;
+  const Parameters& parameters = *state.parameters();
   const GaussianFamily& family = state.family;
   const auto most = static_cast<std::uint64_t>(std::max<double>(
       static_cast<double>(kLeastDraws),
@@ -83,7 +83,7 @@ std::vector<std::int64_t> joint_elements(const Parameters& parameters) {
 }  // namespace
 
 Moments model_moments(const PosteriorState& state) {
-  const Parameters& parameters = state.model->parameters;
+  const Parameters& parameters = *state.parameters();
   const std::vector<double> z_sd = state.family.sd(state.family.pack(state.mean, state.scale));
   Moments out{std::vector<double>(size(parameters.n_constrained())), {}};
   out.sd = out.mean;
@@ -128,7 +128,7 @@ Moments model_moments(const PosteriorState& state) {
 }
 
 std::vector<double> model_quantiles(const PosteriorState& state, double probability) {
-  const Parameters& parameters = state.model->parameters;
+  const Parameters& parameters = *state.parameters();
   const std::vector<double> z_sd = state.family.sd(state.family.pack(state.mean, state.scale));
   const double quantile = normal_quantile(probability);
   std::vector<double> out(size(parameters.n_constrained()));

@@ -1,4 +1,4 @@
-// posterior/model_moments.h - moments and quantiles of a Model's constrained parameters under a Gaussian q of z.
+// posterior/model_moments.h - moments and quantiles of the constrained parameters of what has Parameters under a Gaussian q of z.
 //
 // An element that depends on one coordinate has them in closed form, or by a trapezoid rule over that coordinate; the others by
 // 16,384 scrambled Sobol draws (fewer where they would not fit into 160 MB), always the same ones.

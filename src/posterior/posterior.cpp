@@ -1,5 +1,5 @@
-// posterior/posterior.cpp - moments and draws: of a formula's model coefficients are Gaussian and sigma is log-normal; of a Model
-// model_moments.h has them.
+// posterior/posterior.cpp - moments and draws: of a formula's model coefficients are Gaussian and sigma is log-normal; of what
+// has Parameters model_moments.h has them.
 #include "velbo/posterior.h"
 
 #include <cmath>
@@ -62,7 +62,7 @@ const Parameters* Posterior::parameters() const noexcept {
 }
 
 std::vector<double> Posterior::mean() const {
-  if (state_->model) return internal::model_moments(*state_).mean;
+  if (state_->parameters() != nullptr) return internal::model_moments(*state_).mean;
   std::vector<double> out = state_->mean;
   if (state_->recipe.has_sigma()) {
     const double s = latent_sd(*state_).back();
@@ -72,7 +72,7 @@ std::vector<double> Posterior::mean() const {
 }
 
 std::vector<double> Posterior::sd() const {
-  if (state_->model) return internal::model_moments(*state_).sd;
+  if (state_->parameters() != nullptr) return internal::model_moments(*state_).sd;
   std::vector<double> out = latent_sd(*state_);
   if (state_->recipe.has_sigma()) {
     const double variance = out.back() * out.back();
@@ -85,7 +85,7 @@ std::vector<double> Posterior::quantile(double probability) const {
   if (!(probability > 0 && probability < 1))
     throw Error(ErrorCode::argument,
                 "probability of a quantile is " + std::to_string(probability) + ", expected one between 0 and 1");
-  if (state_->model) return internal::model_quantiles(*state_, probability);
+  if (state_->parameters() != nullptr) return internal::model_quantiles(*state_, probability);
   const double z = internal::normal_quantile(probability);
   std::vector<double> out = latent_sd(*state_);
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = state_->mean[i] + z * out[i];
@@ -101,7 +101,7 @@ std::vector<double> Posterior::sample(std::int64_t n_draws, std::uint64_t seed, 
   if (size(n_draws) > std::vector<double>().max_size() / d)
     throw Error(ErrorCode::memory, std::to_string(n_draws) + " draws do not fit into memory");
   std::vector<double> out = internal::latent_draws(*state_, n_draws, seed, first_draw);
-  if (state_->model) return constrained(state_->model->parameters, out);
+  if (state_->parameters() != nullptr) return constrained(*state_->parameters(), out);
   if (state_->recipe.has_sigma())
     for (std::size_t last = d - 1; last < out.size(); last += d) out[last] = std::exp(out[last]);
   return out;

@@ -5,7 +5,7 @@
 //   metadata  format "velbo.posterior", format_version "1", velbo_version,
 //             recipe (JSON: what new rows need to become predictors; of a Model its parameters), summary (JSON, may be empty), crc32
 //
-// Posteriors of a Model have format_version "2".
+// Posteriors of a Model have format_version "2", of a formula whose likelihood is one of models/row_law.h "3".
 // format_version changes when an older velbo could no longer read a newer file rightly.
 #include <array>
 #include <cmath>
@@ -15,6 +15,8 @@
 
 #include "fit/names.h"
 #include "io/safetensors.h"
+#include "models/row_law.h"
+#include "models/row_model.h"
 #include "posterior/posterior_state.h"
 #include "velbo/error.h"
 #include "velbo/posterior.h"
@@ -29,7 +31,7 @@ using internal::Tensor;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* format_name = "velbo.posterior";
-constexpr int format_version = 1, format_version_of_models = 2;
+constexpr int format_version = 1, format_version_of_models = 2, format_version_of_row_laws = 3;
 
 std::string recipe_to_text(const GlmRecipe& recipe, FamilyKind family) {
   Json json;
@@ -116,10 +118,11 @@ Safetensors read_posterior_file(const std::string& path, bool metadata_only) {
   if (metadata_at(path, file, "format") != format_name)
     fail(path, "is a safetensors file, but not a posterior of velbo");
   const std::string& version = metadata_at(path, file, "format_version");
-  if (version != std::to_string(format_version) && version != std::to_string(format_version_of_models))
+  if (version != std::to_string(format_version) && version != std::to_string(format_version_of_models) &&
+      version != std::to_string(format_version_of_row_laws))
     fail(path, "has format version " + version + ", written by velbo " + metadata_at(path, file, "velbo_version") +
                    "; this is velbo " + velbo::version() + ", which reads versions " + std::to_string(format_version) +
-                   " and " + std::to_string(format_version_of_models));
+                   " to " + std::to_string(format_version_of_row_laws));
   return file;
 }
 
@@ -135,6 +138,10 @@ void check_recipe(const std::string& path, const GlmRecipe& recipe) {
     fail(path, "has a design that does not fit its parameters");
   if (recipe.has_offset == recipe.offset.empty()) fail(path, "has an offset without a column");
   if ((recipe.likelihood == Likelihood::binomial) == recipe.trials.empty()) fail(path, "has trials without a column");
+}
+
+int version_of(const PosteriorState& state) {
+  return state.model ? format_version_of_models : state.of_formula ? format_version_of_row_laws : format_version;
 }
 
 std::vector<double> take_tensor(const std::string& path, Safetensors& file, const char* tensor_name,
@@ -183,7 +190,7 @@ void Posterior::save(const std::string& path, std::string_view summary_json) con
   const FamilyKind family = state_->family.kind();
   file.metadata = {
       {"format", format_name},
-      {"format_version", std::to_string(state_->model ? format_version_of_models : format_version)},
+      {"format_version", std::to_string(version_of(*state_))},
       {"velbo_version", velbo::version()},
       {"recipe", state_->model ? model_to_text(*state_->model, family) : recipe_to_text(state_->recipe, family)},
       {"summary", std::string(summary_json)}};
@@ -209,6 +216,8 @@ Posterior Posterior::load(const std::string& path) {
       recipe = recipe_from_json(json);
       check_recipe(path, recipe);
     }
+    std::optional<Parameters> of_formula;
+    if (!model && internal::row_law(recipe.likelihood) != nullptr) of_formula = internal::row_model_parameters(recipe);
     const std::int64_t d = model ? model->parameters.n_unconstrained() : recipe.n_latents();
     std::int64_t rank = 0;
     if (family == FamilyKind::low_rank) {
@@ -220,8 +229,8 @@ Posterior Posterior::load(const std::string& path) {
     const internal::Tensor expected = scale_tensor(gaussian);
     std::vector<double> scale = take_tensor(path, file, expected.name.c_str(), expected.shape);
     if (!is_scale(scale, gaussian)) fail(path, "has a scale that is not positive or not lower triangular");
-    return Posterior(std::make_shared<const PosteriorState>(
-        PosteriorState{std::move(recipe), gaussian, std::move(mean), std::move(scale), std::move(model)}));
+    return Posterior(std::make_shared<const PosteriorState>(PosteriorState{
+        std::move(recipe), gaussian, std::move(mean), std::move(scale), std::move(model), std::move(of_formula)}));
   } catch (const Json::exception& error) {
     fail(path, std::string("has a recipe that cannot be read: ") + error.what());
   } catch (const Error& error) {

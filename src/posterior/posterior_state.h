@@ -24,6 +24,13 @@ struct PosteriorState {
   std::vector<double> mean;   // [D] unconstrained
   std::vector<double> scale;  // as GaussianFamily::pack takes it
   std::optional<internal::ModelRecipe> model = {};
+  std::optional<Parameters> of_formula =
+      {};  // of the likelihoods of models/row_law.h: z to theta; names are the recipe's
+
+  // Null where a formula's latents are coefficients and, of the Gaussian, log sigma.
+  [[nodiscard]] const Parameters* parameters() const {
+    return model ? &model->parameters : of_formula ? &*of_formula : nullptr;
+  }
 };
 
 }  // namespace velbo

@@ -1,11 +1,11 @@
 // posterior/predict.cpp - predictions for new rows, by quadrature.
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <string>
 
 #include "data/text.h"
+#include "posterior/linear_map.h"
 #include "posterior/posterior_state.h"
 #include "posterior/row_prediction.h"
 #include "velbo/error.h"
@@ -15,6 +15,7 @@ namespace velbo {
 namespace {
 
 using internal::GlmRecipe;
+using internal::LinearMap;
 using internal::LinearPredictor;
 using internal::RowPredictor;
 
@@ -29,61 +30,12 @@ void require_formula(const PosteriorState& state) {
                                          "parameters instead");
 }
 
-// Mean and sd of x' beta under the posterior.  The variance is |L' x|^2, never a difference.
-class LinearMap {
- public:
-  explicit LinearMap(const PosteriorState& state)
-      : state_(state), n_(state.recipe.n_coefficients()), projected_(size(state.recipe.n_latents())) {}
-
-  // x: all coefficients' columns, the intercept's among them.
-  LinearPredictor apply(const double* x) {
-    LinearPredictor out;
-    for (std::int64_t i = 0; i < n_; ++i) out.mean += x[i] * state_.mean[size(i)];
-    double variance = 0;
-    if (state_.family.kind() != FamilyKind::full_rank) {  // sds, and for low rank the loadings behind each
-      const std::int64_t rank = state_.family.rank(), width = 1 + rank;
-      std::fill(projected_.begin(), projected_.end(), 0.0);
-      for (std::int64_t i = 0; i < n_; ++i) {
-        const double* row = state_.scale.data() + i * width;
-        const double term = x[i] * row[0];
-        variance += term * term;
-        for (std::int64_t r = 0; r < rank; ++r) projected_[size(r)] += x[i] * row[1 + r];
-      }
-      for (std::int64_t r = 0; r < rank; ++r) variance += projected_[size(r)] * projected_[size(r)];
-      if (rank > 0 && state_.recipe.n_latents() > n_) {
-        const double* row = state_.scale.data() + n_ * width + 1;  // of log sigma
-        out.covariance = std::inner_product(row, row + rank, projected_.begin(), 0.0);
-      }
-    } else {
-      const std::int64_t d = state_.recipe.n_latents();
-      std::fill(projected_.begin(), projected_.end(), 0.0);
-      for (std::int64_t i = 0; i < n_; ++i) {
-        const double* row = state_.scale.data() + i * d;
-        for (std::int64_t j = 0; j <= i; ++j) projected_[size(j)] += x[i] * row[j];
-      }
-      for (const double value : projected_) variance += value * value;
-      if (d > n_) {
-        const double* row = state_.scale.data() + n_ * d;  // of log sigma
-        out.covariance = std::inner_product(projected_.begin(), projected_.begin() + n_, row, 0.0);
-      }
-    }
-    out.sd = std::sqrt(variance);
-    return out;
-  }
-
- private:
-  const PosteriorState& state_;
-  std::int64_t n_;
-  std::vector<double> projected_;  // L' x, or B' x
-};
-
 RowPredictor make_row_predictor(const PosteriorState& state, const PredictOptions& options) {
   if (!(options.interval > 0 && options.interval < 1))
     throw Error(ErrorCode::argument, "interval is " + internal::format_number(options.interval) +
                                          ", expected a probability between 0 and 1");
-  if (!state.recipe.has_sigma()) return {state.recipe.likelihood, options, 0, 0};
-  const double sd = state.family.sd(state.family.pack(state.mean, state.scale)).back();
-  return {state.recipe.likelihood, options, state.mean.back(), sd};
+  const std::vector<double> mean(state.mean.begin() + state.recipe.n_coefficients(), state.mean.end());
+  return {state.recipe.likelihood, options, mean, internal::auxiliary_covariance(state)};
 }
 
 // One row at a time into the four columns.

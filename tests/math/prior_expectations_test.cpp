@@ -151,10 +151,11 @@ const std::vector<Prior>& line_priors() {
 }
 const std::vector<Prior>& positive_priors() {
   static const std::vector<Prior> all = {
-      Prior::exponential(0.7),   Prior::half_normal(2),     Prior::half_cauchy(2.5),    Prior::half_student_t(3, 2),
-      Prior::normal(1, 2),       Prior::normal(-30, 2),     Prior::laplace(0, 1),       Prior::laplace(1.5, 0.7),
-      Prior::laplace(-2, 0.7),   Prior::cauchy(0, 2.5),     Prior::cauchy(3, 0.5),      Prior::cauchy(-3, 0.5),
-      Prior::student_t(3, 0, 2), Prior::student_t(4, 2, 1), Prior::student_t(3, -20, 1)};
+      Prior::exponential(0.7),   Prior::half_normal(2),     Prior::half_cauchy(2.5),     Prior::half_student_t(3, 2),
+      Prior::normal(1, 2),       Prior::normal(-30, 2),     Prior::laplace(0, 1),        Prior::laplace(1.5, 0.7),
+      Prior::laplace(-2, 0.7),   Prior::cauchy(0, 2.5),     Prior::cauchy(3, 0.5),       Prior::cauchy(-3, 0.5),
+      Prior::student_t(3, 0, 2), Prior::student_t(4, 2, 1), Prior::student_t(3, -20, 1), Prior::gamma(2, 0.1),
+      Prior::gamma(0.6, 2)};
   return all;
 }
 
@@ -192,6 +193,16 @@ TEST(PositivePrior, DensitiesIntegrateToOneOverTheHalfLine) {
   }
 }
 
+TEST(PositivePrior, SlopesMatchDifferences) {
+  for (const std::vector<Prior>& priors : {line_priors(), positive_priors()})
+    for (const Prior& prior : priors)
+      for (const double x : {0.01, 0.7, 40.0}) {
+        const double h = 1e-5 * x;
+        const double difference = (log_prior_kernel(prior, x + h) - log_prior_kernel(prior, x - h)) / (2 * h);
+        EXPECT_NEAR(log_prior_slope(prior, x), difference, 1e-6 * (1 + std::fabs(difference))) << prior.text() << x;
+      }
+}
+
 TEST(PositivePrior, MatchesSumsOverTheLogarithm) {
   for (const Prior& prior : positive_priors()) {
     SCOPED_TRACE(prior.text());
@@ -201,6 +212,7 @@ TEST(PositivePrior, MatchesSumsOverTheLogarithm) {
       const Real t = (std::exp(u) - prior.location) / prior.scale;
       switch (prior.kind) {
         case Prior::Kind::exponential: return constant - t;
+        case Prior::Kind::gamma: return constant + (df - 1) * u - t;
         case Prior::Kind::laplace: return constant - std::fabs(t);
         case Prior::Kind::normal:
         case Prior::Kind::half_normal: return constant - t * t / 2;

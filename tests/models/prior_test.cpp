@@ -36,6 +36,8 @@ TEST(Prior, ReadsEveryDistribution) {
   EXPECT_EQ(Prior::parse("half_normal(2)"), Prior::half_normal(2));
   EXPECT_EQ(Prior::parse("half_cauchy(2)"), Prior::half_cauchy(2));
   EXPECT_EQ(Prior::parse("half_student_t(3, 2)"), Prior::half_student_t(3, 2));
+  EXPECT_EQ(Prior::parse("gamma(2, 0.1)"), Prior::gamma(2, 0.1));
+  EXPECT_EQ(Prior::gamma(2, 0.1).text(), "gamma(2, 0.1)");
 }
 
 TEST(Prior, ToleratesBlanksCaseAndHyphens) {
@@ -61,7 +63,7 @@ TEST(Prior, SaysWhatIsWrong) {
   EXPECT_EQ(error_of("normal(0,,1)"), "bad prior \"normal(0,,1)\": \"\" is not a number");
   EXPECT_NE(error_of("nromal(0, 1)").find("did you mean normal?"), std::string::npos);
   EXPECT_NE(error_of("").find("no distribution is named"), std::string::npos);
-  EXPECT_NE(error_of("gamma(1, 2)").find("(there are flat, normal, "), std::string::npos);
+  EXPECT_NE(error_of("weibull(1, 2)").find("(there are flat, normal, "), std::string::npos);
   for (const char* nonsense : {"(", ")", "()", ")(", "normal(", "normal)", "normal((0,1))", ",", "normal(0 1)",
                                "normal(1e999, 1)", "normal(0x1p3, 1)", "exponential(1e-320)"})
     EXPECT_NE(error_of(nonsense), "no error") << nonsense;
@@ -79,7 +81,7 @@ TEST(Prior, WritesTheShortestTextThatReadsBackTheSame) {
     for (const Prior& prior :
          {Prior::normal(location, scale), Prior::student_t(df, location, scale), Prior::cauchy(location, scale),
           Prior::laplace(location, scale), Prior::exponential(scale), Prior::half_normal(scale),
-          Prior::half_cauchy(scale), Prior::half_student_t(df, scale)})
+          Prior::half_cauchy(scale), Prior::half_student_t(df, scale), Prior::gamma(df, 1 / scale)})
       EXPECT_EQ(Prior::parse(prior.text()), prior) << prior.text();
   }
 }
@@ -89,6 +91,7 @@ TEST(Prior, KnowsWhichOnesArePositive) {
   EXPECT_TRUE(Prior::half_normal(1).is_positive());
   EXPECT_TRUE(Prior::half_cauchy(1).is_positive());
   EXPECT_TRUE(Prior::half_student_t(3, 1).is_positive());
+  EXPECT_TRUE(Prior::gamma(3, 1).is_positive());
   EXPECT_FALSE(Prior::normal(0, 1).is_positive());
   EXPECT_FALSE(Prior::flat().is_positive());
 }

@@ -2,27 +2,35 @@
 #pragma once
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "models/row_law.h"
+#include "models/row_model.h"
 #include "posterior/posterior_state.h"
 #include "velbo/posterior.h"
 
 namespace velbo::test {
 
-// A model from arrays with an intercept: names Intercept, x1, ... [, sigma].
+// A model from arrays with an intercept: names Intercept, x1, ... [, sigma, and what else the likelihood has].
 inline Posterior make_posterior(Likelihood likelihood, FamilyKind family, std::vector<double> mean,
                                 std::vector<double> scale) {
   internal::GlmRecipe recipe;
   recipe.formula = "y ~ x";
   recipe.likelihood = likelihood;
-  const std::size_t coefficients = mean.size() - (recipe.has_sigma() ? 1 : 0);
+  const auto coefficients = mean.size() - static_cast<std::size_t>(internal::n_auxiliary(likelihood));
   for (std::size_t i = 0; i < coefficients; ++i) recipe.names.push_back(i == 0 ? "Intercept" : "x" + std::to_string(i));
   if (recipe.has_sigma()) recipe.names.emplace_back("sigma");
+  std::optional<Parameters> of_formula;
+  if (const internal::RowLaw* const law = internal::row_law(likelihood); law != nullptr) {
+    for (const internal::Auxiliary& a : law->auxiliary()) recipe.names.emplace_back(a.name);
+    of_formula = internal::row_model_parameters(recipe);
+  }
   const auto d = static_cast<std::int64_t>(mean.size());
-  return Posterior(std::make_shared<const PosteriorState>(
-      PosteriorState{std::move(recipe), GaussianFamily(family, d), std::move(mean), std::move(scale)}));
+  return Posterior(std::make_shared<const PosteriorState>(PosteriorState{
+      std::move(recipe), GaussianFamily(family, d), std::move(mean), std::move(scale), {}, std::move(of_formula)}));
 }
 
 // Three latents that are correlated, the last one (log sigma for the Gaussian likelihood) too.

@@ -233,7 +233,7 @@ TEST_F(Damaged, WellFormedButWrong) {
   const auto refuse = [&](const std::string& from, const std::string& to) {
     return load(with_header(bytes_, from, to));
   };
-  EXPECT_NE(refuse("\"format_version\":\"1\"", "\"format_version\":\"3\"").find("has format version 3"),
+  EXPECT_NE(refuse("\"format_version\":\"1\"", "\"format_version\":\"4\"").find("has format version 4"),
             std::string::npos);
   EXPECT_NE(refuse("velbo.posterior", "velbo.checkpoint").find("not a posterior of velbo"), std::string::npos);
   EXPECT_NE(refuse("\"F64\"", "\"F32\"").find("not of type F64"), std::string::npos);

@@ -1,0 +1,22 @@
+// models/link.h - how a likelihood's expectation follows from the linear predictor.
+#pragma once
+#include "velbo/glm.h"
+
+namespace velbo::internal {
+
+enum class Link { identity, log, logit };
+
+constexpr Link link_of(Likelihood likelihood) noexcept {
+  switch (likelihood) {
+    case Likelihood::poisson:
+    case Likelihood::negative_binomial: return Link::log;
+    case Likelihood::bernoulli:
+    case Likelihood::binomial: return Link::logit;
+    case Likelihood::automatic:
+    case Likelihood::gaussian:
+    case Likelihood::student_t: break;
+  }
+  return Link::identity;
+}
+
+}  // namespace velbo::internal
