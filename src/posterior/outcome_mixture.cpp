@@ -13,11 +13,11 @@
 namespace velbo::internal {
 namespace {
 
-constexpr double kStep = 1.1;    // of a trapezoid rule for a smooth step as wide as the normal's sd is short: error 1e-7
+constexpr double kStep = 1.1;  // of a trapezoid rule for a smooth step as wide as the normal's sd is short: error 1e-7
 constexpr double kReach = 4.75;  // beyond it a normal holds 2e-6
 constexpr double kMostRatio = 30;
-constexpr double kNegligible = 1e-7;      // of a node's weight
-constexpr double kMostInfinite = 1e-3;    // share of the posterior
+constexpr double kNegligible = 1e-7;    // of a node's weight
+constexpr double kMostInfinite = 1e-3;  // share of the posterior
 
 double step_for(double ratio) noexcept { return kStep / std::sqrt(1 + ratio * ratio); }
 
@@ -99,9 +99,9 @@ void OutcomeMixture::for_each(const LinearPredictor& eta, const Use& use) const 
 
 double OutcomeMixture::expected_variance(const LinearPredictor& eta) const noexcept {
   const double m = eta.mean, s = eta.sd;
-  if (likelihood_ == Likelihood::negative_binomial) {  // E mu + E mu^2 / phi: log-normals
-    const double v = factor_[0] * factor_[0];
-    return std::exp(m + 0.5 * s * s) + std::exp(2 * m + 2 * s * s - 2 * eta.covariance[0] + 0.5 * v) / centre_[0];
+  if (link_of(likelihood_) == Link::log) {  // E mu + E mu^2 / phi, of gamma the second alone: log-normals
+    const double v = factor_[0] * factor_[0], mean = law_.is_count() ? std::exp(m + 0.5 * s * s) : 0;
+    return mean + std::exp(2 * m + 2 * s * s - 2 * eta.covariance[0] + 0.5 * v) / centre_[0];
   }
   double sum = 0, infinite = 0;
   for_each(eta, [&](double weight, double at, const double* aux) {
