@@ -31,6 +31,8 @@ enum class Likelihood {
   // Known to fits by their log density and its gradient (engines natural_gradient and saa), in double, on the CPU:
   student_t,  // identity link; y = eta + sigma t, t of Student's with nu degrees of freedom; sigma and nu unknown
   negative_binomial,  // log link, mu = exp(eta); y in {0, 1, ...}, variance mu + mu^2 / phi, phi unknown
+  gamma,              // log link, mu = exp(eta); y > 0, variance mu^2 / shape, shape unknown
+  beta,               // logit link, mu = sigmoid(eta); 0 < y < 1, variance mu (1 - mu) / (1 + phi), phi unknown
 };
 VELBO_EXPORT std::string_view name(Likelihood likelihood) noexcept;
 // Throws Error(argument) listing the names there are.
@@ -52,13 +54,15 @@ struct GlmOptions {
   //   intercept      normal(centre of the outcome on the link scale, 2.5 s_y sqrt(1 + sum_j (mean_xj / s_xj)^2))
   //   sigma          exponential(1 / s_y)
   //   nu             gamma(2, 0.1) (Juarez and Steel 2010)
-  //   phi            exponential(0.1)
+  //   phi            exponential(0.1) of negative_binomial, exponential(0.01) of beta
+  //   shape          exponential(0.02)
   // s_y = 1 but for gaussian and student_t.
   std::optional<Prior> prior = {};
   std::optional<Prior> prior_intercept = {};
   std::optional<Prior> prior_sigma = {};  // gaussian, student_t
   std::optional<Prior> prior_nu = {};     // student_t
-  std::optional<Prior> prior_phi = {};    // negative_binomial
+  std::optional<Prior> prior_phi = {};    // negative_binomial, beta
+  std::optional<Prior> prior_shape = {};  // gamma
 };
 
 // Outcome and predictors of a model made from arrays, all in host memory, [N] each; copied, but for an x that was borrowed

@@ -49,11 +49,11 @@ void add_model_options(CLI::App& command, FitArguments& a) {
                   "(.libsvm)")
       ->type_name("FILE");
   command.add_option("--target", a.target, "Outcome as an array (.npy), where --data is one")->type_name("FILE");
-  add_text(
-      command, "--likelihood", "NAME",
-      "gaussian, bernoulli, binomial, poisson, student_t or negative_binomial [bernoulli for a two-valued outcome, "
-      "gaussian for one that is not whole numbers]",
-      [&a](const std::string& text) { a.likelihood = parse_likelihood(text); });
+  add_text(command, "--likelihood", "NAME",
+           "gaussian, bernoulli, binomial, poisson, student_t, negative_binomial, gamma or beta [bernoulli for a "
+           "two-valued outcome, "
+           "gaussian for one that is not whole numbers]",
+           [&a](const std::string& text) { a.likelihood = parse_likelihood(text); });
   command.add_option("--weights", a.model.weights, "Column of weights")->type_name("COL");
   add_text(command, "--weights-kind", "KIND",
            "frequency: a row counts that often; precision: its variance is divided by it [frequency]",
@@ -72,8 +72,10 @@ void add_model_options(CLI::App& command, FitArguments& a) {
            [&a](const std::string& text) { a.model.prior_sigma = Prior::parse(text); });
   add_text(command, "--prior-nu", "DIST", "Of student_t's degrees of freedom [gamma(2, 0.1)]",
            [&a](const std::string& text) { a.model.prior_nu = Prior::parse(text); });
-  add_text(command, "--prior-phi", "DIST", "Of negative_binomial's phi [exponential(0.1)]",
+  add_text(command, "--prior-phi", "DIST", "Of phi [exponential(0.1) of negative_binomial, exponential(0.01) of beta]",
            [&a](const std::string& text) { a.model.prior_phi = Prior::parse(text); });
+  add_text(command, "--prior-shape", "DIST", "Of gamma's shape [exponential(0.02)]",
+           [&a](const std::string& text) { a.model.prior_shape = Prior::parse(text); });
   command.add_flag("--no-intercept", a.model.no_intercept, "As if the formula said -1");
 }
 
@@ -83,8 +85,8 @@ void add_method_options(CLI::App& command, FitArguments& a) {
            "parameters]",
            [&a](const std::string& text) { read_family(text, a.fit); });
   add_text(command, "--engine", "NAME",
-           "newton, gradient or auto [auto: newton unless batches or draws are asked for]; of student_t and "
-           "negative_binomial: natural_gradient, saa or auto [auto: saa where a family is asked for]",
+           "newton, gradient or auto [auto: newton unless batches or draws are asked for]; of student_t, "
+           "negative_binomial, gamma and beta: natural_gradient, saa or auto [auto: saa where a family is asked for]",
            [&a](const std::string& text) { a.fit.engine = parse_engine(text); });
   const FitOptions defaults;
   add_positive(

@@ -60,7 +60,9 @@ constexpr std::array likelihoods = {Named{Likelihood::automatic, "auto"},
                                     Named{Likelihood::binomial, "binomial"},
                                     Named{Likelihood::poisson, "poisson"},
                                     Named{Likelihood::student_t, "student_t"},
-                                    Named{Likelihood::negative_binomial, "negative_binomial"}};
+                                    Named{Likelihood::negative_binomial, "negative_binomial"},
+                                    Named{Likelihood::gamma, "gamma"},
+                                    Named{Likelihood::beta, "beta"}};
 
 constexpr std::array prediction_kinds = {Named{PredictionKind::response, "response"},
                                          Named{PredictionKind::linear, "linear"},

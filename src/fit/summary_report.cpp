@@ -17,8 +17,8 @@ constexpr std::size_t page_width = 100;
 constexpr std::size_t most_parameters = 60;  // in the table; all of them are in the JSON
 
 std::string_view link_of(std::string_view likelihood) {
-  if (likelihood == "bernoulli" || likelihood == "binomial") return ", logit link";
-  if (likelihood == "poisson" || likelihood == "negative_binomial") return ", log link";
+  if (likelihood == "bernoulli" || likelihood == "binomial" || likelihood == "beta") return ", logit link";
+  if (likelihood == "poisson" || likelihood == "negative_binomial" || likelihood == "gamma") return ", log link";
   return "";
 }
 

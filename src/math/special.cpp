@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "velbo/distributions/kernels.h"
 #include "velbo/gamma_functions.h"
 #include "velbo/math/elementary.h"
 
@@ -45,6 +46,29 @@ double beta_fraction(double a, double b, double x) {
 }
 
 }  // namespace
+
+// Below its bulk by the series DLMF 8.7.1, above by the continued fraction 8.9.2 (Lentz's method).
+double incomplete_gamma(double a, double x) {
+  constexpr double epsilon = std::numeric_limits<double>::epsilon(), tiny = 1e-300;
+  if (!(x > 0)) return x == 0 ? 0 : x;  // NaN stays
+  if (x == std::numeric_limits<double>::infinity()) return 1;
+  const double front = std::exp(log_poisson_of(a + 1, x, std::log(x)));  // x^a e^-x / Gamma(a + 1)
+  if (x < a + 1) {
+    double term = 1, sum = 1;
+    for (int n = 1; n < 100000 && term > epsilon * sum; ++n) sum += term *= x / (a + n);
+    return front * sum;
+  }
+  double b = x + 1 - a, c = 1 / tiny, d = 1 / b, value = d;
+  for (int n = 1; n < 100000; ++n) {
+    const double top = -n * (n - a);
+    b += 2;
+    d = 1 / (std::fabs(top * d + b) < tiny ? tiny : top * d + b);
+    c = std::fabs(b + top / c) < tiny ? tiny : b + top / c;
+    value *= c * d;
+    if (std::fabs(c * d - 1) < epsilon) break;
+  }
+  return 1 - front * a * value;
+}
 
 double incomplete_beta(double a, double b, double log_x, double log_rest) {
   const double x = std::exp(log_x), front = a * log_x + b * log_rest - log_beta_of(a, b);

@@ -15,6 +15,9 @@ double log_normal_cdf(double x);
 // log P(T <= x), T Student's t with df > 0 degrees of freedom; accurate in both tails.
 double log_student_t_cdf(double x, double df);
 
+// The regularised incomplete gamma function P(a, x), a > 0, x >= 0; relative error below 1e-12 where a is moderate.
+double incomplete_gamma(double a, double x);
+
 // The regularised incomplete beta function I_x(a, b), a, b > 0, by log x and log (1 - x); relative error below 1e-12 where a and b
 // are moderate, and absolute about 1e-15 max(a, b) else.
 double incomplete_beta(double a, double b, double log_x, double log_rest);

@@ -69,6 +69,8 @@ OutcomeScale describe_outcome(const GlmData& data) {
     }
     const double variance = squares / std::max(total - 1, 1.0);
     out.sd = variance > 0 ? std::sqrt(variance) : std::max(std::abs(out.centre), 1.0);  // one row: its size
+  } else if (data.recipe.likelihood == Likelihood::gamma) {                             // in any unit
+    out.centre = std::log(sum / exposure) - highest;
   } else if (link == Link::log) {  // half an event more keeps the logarithms finite when there is none
     out.centre = std::log((sum + 0.5) / (exposure + 0.5 * std::exp(-highest))) - highest;
   } else {
@@ -84,8 +86,10 @@ struct GivenPrior {
   const char* name;
   std::optional<Prior> GlmOptions::*option;
 };
-constexpr GivenPrior kGivenPriors[] = {
-    {"sigma", &GlmOptions::prior_sigma}, {"nu", &GlmOptions::prior_nu}, {"phi", &GlmOptions::prior_phi}};
+constexpr GivenPrior kGivenPriors[] = {{"sigma", &GlmOptions::prior_sigma},
+                                       {"nu", &GlmOptions::prior_nu},
+                                       {"phi", &GlmOptions::prior_phi},
+                                       {"shape", &GlmOptions::prior_shape}};
 
 // Of what the likelihood has beside coefficients.
 void check_auxiliary(const GlmRecipe& recipe, const GlmOptions& options) {

@@ -67,6 +67,13 @@ void check_outcome(Likelihood likelihood, const std::string& outcome, std::span<
       expect_all(place, what, y, "0, 1, 2, ... (likelihood negative_binomial)",
                  [](double v) { return v >= 0 && is_whole(v); });
       return;
+    case Likelihood::gamma:
+      expect_all(place, what, y, "a number above 0 (likelihood gamma)", [](double v) { return v > 0; });
+      return;
+    case Likelihood::beta:
+      expect_all(place, what, y, "a number above 0 and below 1 (likelihood beta)",
+                 [](double v) { return v > 0 && v < 1; });
+      return;
     case Likelihood::binomial:
       for (std::size_t n = 0; n < y.size(); ++n)
         if (y[n] < 0 || y[n] > trials[n] || !is_whole(y[n]))

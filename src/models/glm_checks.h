@@ -22,7 +22,7 @@ Likelihood guess_likelihood(const std::string& outcome, std::span<const double> 
 std::optional<std::array<double, 2>> two_labels(std::span<const double> y);
 
 // Throws Error(data) with the place of the first value that the likelihood cannot have made: bernoulli 0 or 1, binomial
-// 0 .. trials, poisson and negative_binomial 0, 1, 2 ...; gaussian and student_t at least two different values where two or more rows have a weight.
+// 0 .. trials, poisson and negative_binomial 0, 1, 2 ..., gamma above 0, beta between 0 and 1; gaussian and student_t at least two different values where two or more rows have a weight.
 void check_outcome(Likelihood likelihood, const std::string& outcome, std::span<const double> y,
                    std::span<const double> trials, std::span<const double> weights, const PlaceOfRow& place);
 

@@ -9,9 +9,11 @@ enum class Link { identity, log, logit };
 constexpr Link link_of(Likelihood likelihood) noexcept {
   switch (likelihood) {
     case Likelihood::poisson:
-    case Likelihood::negative_binomial: return Link::log;
+    case Likelihood::negative_binomial:
+    case Likelihood::gamma: return Link::log;
     case Likelihood::bernoulli:
-    case Likelihood::binomial: return Link::logit;
+    case Likelihood::binomial:
+    case Likelihood::beta: return Link::logit;
     case Likelihood::automatic:
     case Likelihood::gaussian:
     case Likelihood::student_t: break;

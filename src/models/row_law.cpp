@@ -48,6 +48,24 @@ struct NegativeBinomial {
   }
 };
 
+struct Gamma {  // of rate shape / mu
+  static inline const std::array auxiliary = {
+      Auxiliary{"shape", &GlmOptions::prior_shape, Prior::exponential(0.02), 2, false}};
+  template <class T>
+  static T at(double y, const T& eta, const T* aux) {
+    return gamma_lpdf(y, aux[0], aux[0] * velbo::exp(-eta));
+  }
+};
+
+struct Beta {  // of mu phi and (1 - mu) phi
+  static inline const std::array auxiliary = {
+      Auxiliary{"phi", &GlmOptions::prior_phi, Prior::exponential(0.01), 5, false}};
+  template <class T>
+  static T at(double y, const T& eta, const T* aux) {
+    return beta_lpdf(y, aux[0] * velbo::sigmoid(eta), aux[0] * velbo::sigmoid(-eta));
+  }
+};
+
 template <class Density>
 const RowLaw* the() noexcept {
   static const LawOf<Density> law;
@@ -60,6 +78,8 @@ const RowLaw* row_law(Likelihood likelihood) noexcept {
   switch (likelihood) {
     case Likelihood::student_t: return the<StudentT>();
     case Likelihood::negative_binomial: return the<NegativeBinomial>();
+    case Likelihood::gamma: return the<Gamma>();
+    case Likelihood::beta: return the<Beta>();
     case Likelihood::automatic:
     case Likelihood::gaussian:
     case Likelihood::bernoulli:

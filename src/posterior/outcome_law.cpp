@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "math/special.h"
+#include "velbo/math/elementary.h"
 
 namespace velbo::internal {
 namespace {
@@ -41,6 +42,36 @@ class NegativeBinomial final : public OutcomeLaw {  // aux: phi
   }
 };
 
+class Gamma final : public OutcomeLaw {  // aux: shape
+ public:
+  [[nodiscard]] double variance(double eta, const double* aux) const noexcept override {
+    return std::exp(2 * eta) / aux[0];
+  }
+  [[nodiscard]] double cdf(double y, double eta, const double* aux) const noexcept override {
+    return incomplete_gamma(aux[0], aux[0] * y * std::exp(-eta));
+  }
+  [[nodiscard]] double width(double /*eta*/, const double* aux) const noexcept override {
+    return std::sqrt(1 / aux[0] + 1 / (aux[0] * aux[0]));  // of log y: near sqrt(trigamma(shape))
+  }
+};
+
+class Beta final : public OutcomeLaw {  // aux: phi
+ public:
+  [[nodiscard]] double variance(double eta, const double* aux) const noexcept override {
+    return logistic(eta).slope / (1 + aux[0]);
+  }
+  [[nodiscard]] double cdf(double y, double eta, const double* aux) const noexcept override {
+    const double mu = logistic(eta).sigmoid, rest = logistic(-eta).sigmoid;
+    if (!(mu > 0)) return 1;  // all mass at an end
+    if (!(rest > 0)) return y < 1 ? 0 : 1;
+    return incomplete_beta(aux[0] * mu, aux[0] * rest, std::log(y), std::log1p(-y));
+  }
+  [[nodiscard]] double width(double eta, const double* aux) const noexcept override {
+    const double a = aux[0] * logistic(eta).sigmoid, b = aux[0] * logistic(-eta).sigmoid;
+    return std::sqrt(1 / a + 1 / (a * a) + 1 / b + 1 / (b * b));  // of logit y: near that of two log gammas
+  }
+};
+
 template <class Law>
 const OutcomeLaw* the() noexcept {
   static const Law law;
@@ -53,6 +84,8 @@ const OutcomeLaw* outcome_law(Likelihood likelihood) noexcept {
   switch (likelihood) {
     case Likelihood::student_t: return the<StudentT>();
     case Likelihood::negative_binomial: return the<NegativeBinomial>();
+    case Likelihood::gamma: return the<Gamma>();
+    case Likelihood::beta: return the<Beta>();
     default: return nullptr;
   }
 }

@@ -99,9 +99,9 @@ void OutcomeMixture::for_each(const LinearPredictor& eta, const Use& use) const 
 
 double OutcomeMixture::expected_variance(const LinearPredictor& eta) const noexcept {
   const double m = eta.mean, s = eta.sd;
-  if (likelihood_ == Likelihood::negative_binomial) {  // E mu + E mu^2 / phi: log-normals
-    const double v = factor_[0] * factor_[0];
-    return std::exp(m + 0.5 * s * s) + std::exp(2 * m + 2 * s * s - 2 * eta.covariance[0] + 0.5 * v) / centre_[0];
+  if (link_of(likelihood_) == Link::log) {  // E mu + E mu^2 / phi, of gamma the second alone: log-normals
+    const double v = factor_[0] * factor_[0], mean = law_.is_count() ? std::exp(m + 0.5 * s * s) : 0;
+    return mean + std::exp(2 * m + 2 * s * s - 2 * eta.covariance[0] + 0.5 * v) / centre_[0];
   }
   double sum = 0, infinite = 0;
   for_each(eta, [&](double weight, double at, const double* aux) {

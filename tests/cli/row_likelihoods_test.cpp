@@ -13,7 +13,9 @@ struct CliCase {
   const char *likelihood, *formula, *auxiliary, *prior_option;
 };
 constexpr CliCase kCases[] = {{"student_t", "real ~ x + group", "sigma,nu", "--prior-nu"},
-                              {"negative_binomial", "count ~ x + group", "phi", "--prior-phi"}};
+                              {"negative_binomial", "count ~ x + group", "phi", "--prior-phi"},
+                              {"gamma", "exp(real) ~ x + group", "shape", "--prior-shape"},
+                              {"beta", "I(1 / (1 + exp(-real))) ~ x + group", "phi", "--prior-phi"}};
 
 std::string line(const std::string& text, int number) {
   std::istringstream stream(text);

@@ -47,6 +47,11 @@ struct RowTerm {
     if constexpr (kLikelihood == Likelihood::student_t) return row[5] * student_t_lpdf(row[6], aux[1], eta, aux[0]);
     if constexpr (kLikelihood == Likelihood::negative_binomial)
       return row[5] * neg_binomial_2_log_lpmf(row[6], eta, aux[0]);
+    if constexpr (kLikelihood == Likelihood::gamma) return row[5] * gamma_lpdf(row[6], aux[0], aux[0] / exp(eta));
+    if constexpr (kLikelihood == Likelihood::beta) {
+      const T mu = 1 / (1 + exp(-eta));
+      return row[5] * beta_lpdf(row[6], mu * aux[0], (1 - mu) * aux[0]);
+    }
   }
 };
 
@@ -102,6 +107,8 @@ void expect_the_plates_log_joint(const RowCase& c) {
 TEST(RowModel, IsTheSumOfAPlate) {
   expect_the_plates_log_joint<Likelihood::student_t, 2>(test::row_cases()[0]);
   expect_the_plates_log_joint<Likelihood::negative_binomial, 1>(test::row_cases()[1]);
+  expect_the_plates_log_joint<Likelihood::gamma, 1>(test::row_cases()[2]);
+  expect_the_plates_log_joint<Likelihood::beta, 1>(test::row_cases()[3]);
 }
 
 TEST(RowModel, GradientsMatchDifferences) {
@@ -203,6 +210,21 @@ TEST(RowModelLimits, NegativeBinomialOfLargePhiIsPoisson) {
   EXPECT_GT(std::abs(without_last(Likelihood::negative_binomial, table, z, 10, options) - expected), 0.1);
 }
 
+// With shape 1 it is the exponential distribution's.
+TEST(RowModelLimits, GammaOfShapeOneIsExponential) {
+  const Table table = test::row_table(test::row_cases()[2], 60);
+  GlmOptions options;
+  options.prior = options.prior_intercept = Prior::flat();
+  const std::vector<double> z = some_z(4);
+  double expected = 0;
+  for (std::size_t i = 0; i < 60; ++i) {
+    const double eta = z[0] + z[1] * table.at("x1").numbers[i] + z[2] * table.at("x2").numbers[i] +
+                       (table.at("g").codes[i] == 1 ? z[3] : 0);
+    expected += exponential_lpdf(table.at("y").numbers[i], std::exp(-eta));
+  }
+  EXPECT_NEAR(without_last(Likelihood::gamma, table, z, 1, options), expected, 1e-10);
+}
+
 TEST(RowModelErrors, NameRowValueAndWhatWasExpected) {
   const auto refusal = [](Likelihood likelihood, double bad) {
     Table table;
@@ -214,6 +236,9 @@ TEST(RowModelErrors, NameRowValueAndWhatWasExpected) {
             "data| row 2: outcome y is 1.5, expected 0, 1, 2, ... (likelihood negative_binomial)");
   EXPECT_EQ(refusal(Likelihood::negative_binomial, -1),
             "data| row 2: outcome y is -1, expected 0, 1, 2, ... (likelihood negative_binomial)");
+  EXPECT_EQ(refusal(Likelihood::gamma, 0), "data| row 2: outcome y is 0, expected a number above 0 (likelihood gamma)");
+  EXPECT_EQ(refusal(Likelihood::beta, 0.5),
+            "data| row 1: outcome y is 1, expected a number above 0 and below 1 (likelihood beta)");
   Table constant;
   constant.add_numbers("x", {1, 2, 3});
   constant.add_numbers("y", {2, 2, 2});

@@ -9,6 +9,7 @@
 #include "posterior/make_posterior.h"
 #include "posterior/outcome_law.h"
 #include "support/row_likelihoods.h"
+#include "velbo/distributions.h"
 
 namespace velbo {
 namespace {
@@ -80,6 +81,9 @@ TEST(RowOutcomes, ResponseAndPredictorAreThoseOfTheLink) {
     if (c.likelihood == Likelihood::student_t) {
       EXPECT_EQ(response.mean, linear.mean);
       EXPECT_EQ(response.upper, linear.upper);
+    } else if (c.likelihood == Likelihood::beta) {
+      EXPECT_NEAR(response.upper, 1 / (1 + std::exp(-linear.upper)), 1e-12);
+      EXPECT_GT(response.mean, 0.5);
     } else {
       EXPECT_NEAR(response.mean, std::exp(linear.mean + 0.5 * linear.sd * linear.sd), 1e-12);
       EXPECT_NEAR(response.upper, std::exp(linear.upper), 1e-12);
@@ -114,6 +118,31 @@ TEST(RowOutcomes, AnAlmostCertainPosteriorGivesTheLawsOwnQuantiles) {
   EXPECT_NEAR(s.sd, 0.5 * std::sqrt(2.0), 1e-7);
   EXPECT_NEAR(s.upper, 1 + 0.5 * 2.131846786, 1e-7);
   EXPECT_NEAR(s.lower, 1 - 0.5 * 2.131846786, 1e-7);
+}
+
+// Sums of their densities by Simpson's rule.
+TEST(RowOutcomes, DistributionFunctionsAreIntegralsOfDensities) {
+  const internal::OutcomeLaw &gamma = *internal::outcome_law(Likelihood::gamma),
+                             &beta = *internal::outcome_law(Likelihood::beta);
+  for (const double shape : {2.5, 4.0, 60.0})
+    for (const double eta : {-1.2, 0.3, 1.5}) {
+      const auto g = [&](double y) { return std::exp(gamma_lpdf(y, shape, shape * std::exp(-eta))); };
+      const double phi = 2 * shape / std::min(1 / (1 + std::exp(-eta)), 1 / (1 + std::exp(eta))),
+                   mu = 1 / (1 + std::exp(-eta));
+      const auto b = [&](double y) { return std::exp(beta_lpdf(y, mu * phi, (1 - mu) * phi)); };
+      for (const double share : {0.3, 1.0, 2.5}) {
+        const double to_gamma = share * std::exp(eta), to_beta = std::min(0.97, share * mu);
+        double sum_gamma = 0, sum_beta = 0;
+        constexpr int kSteps = 20000;
+        for (int i = 0; i <= kSteps; ++i) {
+          const double w = (i == 0 || i == kSteps ? 1 : i % 2 == 1 ? 4 : 2) / (3.0 * kSteps);
+          sum_gamma += w * to_gamma * g(to_gamma * i / kSteps);
+          sum_beta += w * to_beta * b(to_beta * i / kSteps);
+        }
+        EXPECT_NEAR(gamma.cdf(to_gamma, eta, &shape), sum_gamma, 2e-7) << shape << " " << eta << " " << share;
+        EXPECT_NEAR(beta.cdf(to_beta, eta, &phi), sum_beta, 2e-7) << phi << " " << eta << " " << share;
+      }
+    }
 }
 
 // Also where eta is far less certain than the outcome itself is spread.

@@ -17,7 +17,10 @@ struct RowCase {
 };
 
 inline const std::vector<RowCase>& row_cases() {
-  static const std::vector<RowCase> all = {{Likelihood::student_t, {0.7, 4}}, {Likelihood::negative_binomial, {1.8}}};
+  static const std::vector<RowCase> all = {{Likelihood::student_t, {0.7, 4}},
+                                           {Likelihood::negative_binomial, {1.8}},
+                                           {Likelihood::gamma, {2.5}},
+                                           {Likelihood::beta, {6}}};
   return all;
 }
 
@@ -32,6 +35,12 @@ double simulate_outcome(Likelihood likelihood, double eta, const double* aux, Wo
     case Likelihood::negative_binomial: {
       const double rate = std::gamma_distribution<>(aux[0], std::exp(eta) / aux[0])(words);
       return static_cast<double>(std::poisson_distribution<std::int64_t>(rate)(words));
+    }
+    case Likelihood::gamma: return std::gamma_distribution<>(aux[0], std::exp(eta) / aux[0])(words);
+    case Likelihood::beta: {
+      const double mu = 1 / (1 + std::exp(-eta));
+      const double a = std::gamma_distribution<>(aux[0] * mu, 1)(words);
+      return a / (a + std::gamma_distribution<>(aux[0] * (1 - mu), 1)(words));
     }
     default: return std::nan("");
   }
