@@ -36,7 +36,7 @@ if(VELBO_PRECOMPILED_HEADERS)
   velbo_internal_target(velbo_test_headers)
   target_compile_options(velbo_test_headers PRIVATE ${velbo_test_options})
   target_link_libraries(velbo_test_headers PRIVATE GTest::gmock GTest::gtest)
-  target_precompile_headers(velbo_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <Eigen/Core> <Eigen/Cholesky>)
+  target_precompile_headers(velbo_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <Eigen/Core> <Eigen/Cholesky> <velbo/velbo.h>)
 endif()
 
 function(velbo_test)
