@@ -166,7 +166,8 @@ TEST(ModelMistakes, AreNotMadeWithFormulas) {
   for (const EngineKind engine : {EngineKind::natural_gradient, EngineKind::saa, EngineKind::pathfinder})
     EXPECT_EQ(error_of([&] { static_cast<void>(velbo::fit(glm, {.engine = engine})); }),
               "argument| engine " + std::string(name(engine)) +
-                  " is for models that are known by their log density; a formula's has newton, whose expectations are "
+                  " is for models that are known by their log density; likelihood bernoulli has newton, whose "
+                  "expectations are "
                   "exact");
   EXPECT_EQ(error_of([&] { static_cast<void>(velbo::fit(glm, {.restarts = 1})); }),
             "argument| restarts and pathfinder are for models that are known by their log density");

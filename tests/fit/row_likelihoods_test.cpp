@@ -130,7 +130,8 @@ TEST(RowLikelihoods, OptionsThatMakeNoSenseAreRefused) {
   FitOptions options;
   options.engine = EngineKind::newton;
   EXPECT_EQ(refusal(options),
-            "argument| engine is \"newton\", expected \"natural_gradient\", \"saa\" or \"auto\" for \"y ~ x1 + x2 + "
+            "argument| engine is \"newton\", expected \"natural_gradient\", \"saa\", \"pathfinder\", \"gradient\" or "
+            "\"auto\" for \"y ~ x1 + x2 + "
             "g\", which is "
             "known by its log density alone");
   options.engine = EngineKind::automatic;
