@@ -33,7 +33,7 @@ inline velbo::Model model(const std::string& wells_csv) {
   const velbo::Table table = velbo::read_csv(wells_csv);
   const auto& distance = table.at("distance").numbers;
   const auto& arsenic = table.at("arsenic").numbers;
-  const auto& switched = table.at("switch").numbers;
+  const auto& switched = table.at("switch").codes;  // 0 of "no", 1 of "yes": texts in alphabetical order
   std::vector<double> rows;
   for (std::size_t i = 0; i < switched.size(); ++i) {
     rows.push_back(distance[i] / 100);  // hundreds of metres
