@@ -1,7 +1,6 @@
 // Fits of models in code by the engine `gradient`: what they answer and say of it, that they stop, resume and repeat.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <numbers>
@@ -10,6 +9,7 @@
 #include "support/errors.h"
 #include "support/gaussian_target.h"
 #include "support/scratch.h"
+#include "support/small_models.h"
 #include "velbo/distributions.h"
 #include "velbo/functions.h"
 #include "velbo/velbo.h"
@@ -19,6 +19,7 @@ namespace {
 
 using internal::GaussianTarget;
 using test::error_of;
+using test::funnel;
 
 FitOptions options_of(FamilyKind family = FamilyKind::automatic, double tolerance = 0.05) {
   FitOptions out{.engine = EngineKind::gradient, .family = family, .tolerance = tolerance};
@@ -95,20 +96,6 @@ INSTANTIATE_TEST_SUITE_P(
       return std::string(name(std::get<0>(p.param))) + "_" + std::string(name(std::get<1>(p.param))) + "_" +
              std::string(name(std::get<2>(p.param)));
     });
-
-// Eight schools, not centred: its ELBO is in posteriordb_models' optimum, -32.2325 without the half-Cauchy's log 2.
-struct Funnel {
-  std::array<double, 8> y{28, 8, -3, 7, -1, 1, 18, 12}, sigma{15, 10, 16, 11, 9, 11, 10, 18};
-  template <class T>
-  T operator()(const T* theta) const {
-    const T &mu = theta[0], &tau = theta[1];
-    T sum = normal_lpdf(mu, 0, 5) + half_cauchy_lpdf(tau, 5);
-    for (std::size_t j = 0; j < 8; ++j)
-      sum += std_normal_lpdf(theta[2 + j]) + normal_lpdf(y[j], mu + tau * theta[2 + j], sigma[j]);
-    return sum;
-  }
-};
-Model funnel() { return {{real("mu"), positive("tau"), real("school", {8})}, Funnel{}, "eight schools"}; }
 
 TEST(ModelGradient, FitsAFunnel) {
   FitOptions options = options_of(FamilyKind::automatic, 0.1);

@@ -17,7 +17,7 @@ struct Exact {
 };
 inline Model exact_model() { return {{real("z", {2}), positive("s")}, Exact{}, "exact"}; }
 
-// Eight schools, not centred.
+// Eight schools, not centred: the best Gaussian has the ELBO -32.2325, without the half-Cauchy's log 2.
 struct Funnel {
   std::array<double, 8> y{28, 8, -3, 7, -1, 1, 18, 12}, sigma{15, 10, 16, 11, 9, 11, 10, 18};
   template <class T>
