@@ -1,6 +1,7 @@
 // Fits of models in code by the engine `gradient`: what they answer and say of it, that they stop, resume and repeat.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <numbers>
@@ -105,6 +106,32 @@ TEST(ModelGradient, FitsAFunnel) {
   EXPECT_EQ(fit.summary.fit.family, "full_rank");
   EXPECT_NE(fit.summary.full_report().find("iterates    R-hat 1.0"), std::string::npos) << fit.summary.full_report();
   EXPECT_EQ(Summary::from_json(fit.summary.to_json()).quality.iterate_rhat, fit.summary.quality.iterate_rhat);
+}
+
+// Eight schools, centred.
+struct Neck {
+  std::array<double, 8> y{28, 8, -3, 7, -1, 1, 18, 12}, sigma{15, 10, 16, 11, 9, 11, 10, 18};
+  template <class T>
+  T operator()(const T* theta) const {
+    T sum = normal_lpdf(theta[0], 0, 5) + half_cauchy_lpdf(theta[1], 5);
+    for (std::size_t j = 0; j < 8; ++j)
+      sum += normal_lpdf(theta[2 + j], theta[0], theta[1]) + normal_lpdf(y[j], theta[2 + j], sigma[j]);
+    return sum;
+  }
+};
+
+// In a funnel's neck the ELBO is flat: fresh draws find no gradient at three quarters of an sd from the optimum, and steps rest there.  That
+// the answer moves from check to check shows it.
+TEST(ModelGradient, HasNotConvergedWhileItsAnswersMove) {
+  const Model model({real("mu"), positive("tau"), real("theta", {8})}, Neck{}, "neck");
+  const Fit best = velbo::fit(model);
+  const Fit fit = velbo::fit(model, options_of(FamilyKind::automatic, 0.1));
+  ASSERT_EQ(fit.summary.fit.status, Status::converged) << fit.summary.fit.message;
+  const std::vector<double> covariance = best.posterior.unconstrained_covariance();
+  for (std::size_t i = 0; i < 10; ++i)
+    EXPECT_NEAR(fit.posterior.unconstrained_mean()[i], best.posterior.unconstrained_mean()[i],
+                0.2 * std::sqrt(covariance[i * 10 + i]))
+        << i;
 }
 
 // Whatever the threads, and wherever it was interrupted: the same bits.
