@@ -2,6 +2,7 @@
 #pragma once
 #include "velbo/array.h"
 #include "velbo/calibration.h"
+#include "velbo/conjugate.h"
 #include "velbo/context.h"
 #include "velbo/data.h"
 #include "velbo/device.h"

@@ -19,9 +19,10 @@ struct StartReport {
 
 // Where an engine is.
 struct EngineReport {
-  double elbo = std::numeric_limits<double>::quiet_NaN();     // of the last evaluated point
-  double elbo_se = 0;                                         // 0 where the ELBO is deterministic
-  double error_sd = std::numeric_limits<double>::infinity();  // estimated distance of point() to the optimum
+  double elbo = std::numeric_limits<double>::quiet_NaN();  // of the last evaluated point
+  double elbo_se = 0;                                      // 0 where the ELBO is deterministic
+  // Estimated distance to the optimum, in the unit of the fit's tolerance: posterior sds, or what the engine's header says.
+  double error_sd = std::numeric_limits<double>::infinity();
   // Of the last iterates (diagnostics/iterates.h); NaN where an engine has none that are noisy, or too few.
   double iterate_rhat = std::numeric_limits<double>::quiet_NaN();
   bool on_all_data = false;  // false in warm-start stages, whose error says nothing about the answer
@@ -49,18 +50,23 @@ class Engine {
   virtual void advance(std::int64_t n_steps) = 0;
   // How many steps it had best be asked for at once: on devices that make them without the host, more than one.
   [[nodiscard]] virtual std::int64_t steps_at_once() const { return 1; }
-  // The exact ELBO of point(), which may step back to the last verified point where the last step made it worse (the
+  // The exact ELBO of where it is, which may step back to the last verified point where the last step made it worse (the
   // report then says so by its error_sd).
   [[nodiscard]] virtual double evaluate() = 0;
   [[nodiscard]] virtual const EngineReport& report() const = 0;
-  // The variational distribution reached.
-  [[nodiscard]] virtual const GaussianPoint& point() const = 0;
-  // What the user should know about the model, found on the way; call after evaluate().
-  [[nodiscard]] virtual std::vector<std::string> findings() = 0;
   // Everything that the next steps depend on, and back: an engine made of the same model and options that loads what another
   // saved goes on with the same bits.  load() throws Error(file) where the state cannot be of such an engine.
   virtual void save(EngineState& state) const = 0;
   virtual void load(const EngineState& state) = 0;
+};
+
+// What fits one Gaussian over all latents.
+class GaussianEngine : public Engine {
+ public:
+  // The variational distribution reached.
+  [[nodiscard]] virtual const GaussianPoint& point() const = 0;
+  // What the user should know about the model, found on the way; call after evaluate().
+  [[nodiscard]] virtual std::vector<std::string> findings() = 0;
   // The model on all its data, for the diagnosis.
   [[nodiscard]] virtual LogJointOracle& oracle() = 0;
 };

@@ -38,7 +38,7 @@ struct GradientSettings {
 using MakeStepRunner =
     std::function<std::unique_ptr<StepRunner>(const BatchOrder* order, const StepSettings& settings)>;
 
-class GradientEngine final : public Engine {
+class GradientEngine final : public GaussianEngine {
  public:
   // point: where to start.  order: of minibatches; nothing where steps look at all rows.  make_runner: may give null,
   // and may be missing, where the steps are made here.

@@ -45,7 +45,7 @@ struct ModelGradientSettings {
   bool fixed_coordinates = false;
 };
 
-class ModelGradientEngine final : public Engine {
+class ModelGradientEngine final : public GaussianEngine {
  public:
   // start: of the family to fit.  warm: may be an answer already, and is looked at before the first step.
   ModelGradientEngine(std::unique_ptr<ModelDensity> density, const Context& context,

@@ -25,7 +25,7 @@
 
 namespace velbo::internal {
 
-class NaturalGradientEngine final : public Engine {
+class NaturalGradientEngine final : public GaussianEngine {
  public:
   struct Settings {
     double tolerance = 0.02;  // posterior sds

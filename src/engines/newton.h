@@ -19,7 +19,7 @@
 
 namespace velbo::internal {
 
-class NewtonEngine final : public Engine {
+class NewtonEngine final : public GaussianEngine {
  public:
   NewtonEngine(const GlmData& data, std::unique_ptr<ExpectedLogJointOracle> oracle, FamilyKind family, double tolerance,
                Key key, std::optional<GaussianPoint> init);

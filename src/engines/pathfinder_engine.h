@@ -17,7 +17,7 @@
 
 namespace velbo::internal {
 
-class PathfinderEngine final : public Engine {
+class PathfinderEngine final : public GaussianEngine {
  public:
   struct Settings {
     double tolerance = 0.02;  // posterior sds

@@ -47,11 +47,11 @@ Fit fit_or_throw(const Glm& model, const FitOptions& options) {
   if (choices.shuffled())
     shuffled = with_shuffled_rows(model.data(), make_key(options.seed, Purpose::shuffle), context);
   const GlmData& data = shuffled ? *shuffled : model.data();
-  const std::unique_ptr<Engine> engine = make_engine(data, context, choices, options);
+  const std::unique_ptr<GaussianEngine> engine = make_engine(data, context, choices, options);
   const Identity identity = options.checkpoint.empty() && options.resume.empty()
                                 ? Identity()
                                 : checkpoint_identity(model.data(), options, choices);
-  const Outcome outcome = run(*engine, options, choices.max_steps, identity, watch);
+  const Outcome outcome = run(*engine, loop_options(options, choices.max_steps), identity, watch);
   // A file that changed while it was read makes the answer that of no data at all.
   if (const MappedFile* const file = model.data().x.store().file; file != nullptr) file->check_unchanged();
   const EngineReport report = engine->report();

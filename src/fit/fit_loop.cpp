@@ -18,7 +18,7 @@ namespace {
 // Writes checkpoints, where they were asked for, at most so often.
 class Checkpoints {
  public:
-  Checkpoints(const FitOptions& options, Identity identity)
+  Checkpoints(const LoopOptions& options, Identity identity)
       : path_(options.checkpoint), seconds_(options.checkpoint_seconds), identity_(std::move(identity)) {}
   void write_if_due(const Engine& engine) {
     if (!path_.empty() && since_last_.seconds() >= seconds_) write(engine);
@@ -39,7 +39,7 @@ class Checkpoints {
   Stopwatch since_last_;
 };
 
-StepReport step_report(const EngineReport& report, const FitOptions& options, const Stopwatch& watch) {
+StepReport step_report(const EngineReport& report, const LoopOptions& options, const Stopwatch& watch) {
   const double first_error = 100;  // posterior sds that a start is typically off: for the progress bar alone
   const double error = std::clamp(report.error_sd, std::min(options.tolerance, first_error), first_error);
   return {.step = report.steps,
@@ -63,8 +63,7 @@ void resume(Engine& engine, const std::string& path, const Identity& identity) {
 }  // namespace
 
 // Decides between steps only.
-Outcome run(Engine& engine, const FitOptions& options, std::int64_t max_steps, const Identity& identity,
-            const Stopwatch& watch) {
+Outcome run(Engine& engine, const LoopOptions& options, const Identity& identity, const Stopwatch& watch) {
   if (!options.resume.empty()) resume(engine, options.resume, identity);
   Checkpoints checkpoints(options, identity);
   Outcome out;
@@ -78,8 +77,8 @@ Outcome run(Engine& engine, const FitOptions& options, std::int64_t max_steps, c
   const bool resumed = report.steps > 0;
   for (bool step = !resumed;; step = true) {  // a resumed fit may have been over
     if (step)
-      engine.advance(
-          std::clamp<std::int64_t>(engine.steps_at_once(), 1, std::max<std::int64_t>(1, max_steps - report.steps)));
+      engine.advance(std::clamp<std::int64_t>(engine.steps_at_once(), 1,
+                                              std::max<std::int64_t>(1, options.max_steps - report.steps)));
     bool converged = seems_converged() && !report.diverged;
     if (converged) {
       evaluate();
@@ -92,7 +91,7 @@ Outcome run(Engine& engine, const FitOptions& options, std::int64_t max_steps, c
       out.status = Status::diverged;
     } else if (cancelled) {
       out.status = Status::interrupted;
-    } else if (report.steps >= max_steps || report.stalled) {
+    } else if (report.steps >= options.max_steps || report.stalled) {
       out.status = Status::max_steps;
     } else if (watch.seconds() >= options.max_seconds) {
       out.status = Status::max_seconds;

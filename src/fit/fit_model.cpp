@@ -121,7 +121,8 @@ void describe(const Model& model, const Glm* glm, Summary& out) {
     out.quality.log_evidence = std::numeric_limits<double>::quiet_NaN();
 }
 
-Diagnosis diagnose_model(const Model& model, Engine& engine, const Context& context, const FitOptions& options) {
+Diagnosis diagnose_model(const Model& model, GaussianEngine& engine, const Context& context,
+                         const FitOptions& options) {
   const auto d = static_cast<std::size_t>(model.n_latents());
   const auto n = static_cast<std::size_t>(model.parameters().n_constrained());
   const auto constrain = [&](RowMajorMatrix& draws) {
@@ -143,8 +144,8 @@ Diagnosis diagnose_model(const Model& model, Engine& engine, const Context& cont
 }
 
 // The sds that a mean-field family leaves too small, where they can be had for twice the fit's gradients and a check confirms them.
-void add_linear_response(const Engine& engine, ModelDensity& density, const Context& context, const FitOptions& options,
-                         const Posterior& posterior, Summary& summary) {
+void add_linear_response(const GaussianEngine& engine, ModelDensity& density, const Context& context,
+                         const FitOptions& options, const Posterior& posterior, Summary& summary) {
   constexpr double kShare = 2;
   const GaussianPoint& point = engine.point();
   if (point.family != FamilyKind::mean_field || !summary.converged()) return;
@@ -173,11 +174,11 @@ Fit fit_by_density(const Model& model, const Glm* glm, const FitOptions& options
   if (std::isfinite(options.max_seconds))
     density->set_deadline(watch.start() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                               std::chrono::duration<double>(options.max_seconds)));
-  const std::unique_ptr<Engine> made = make_engine(std::move(density), context, choices, options, glm);
-  Engine& engine = *made;
+  const std::unique_ptr<GaussianEngine> made = make_engine(std::move(density), context, choices, options, glm);
+  GaussianEngine& engine = *made;
   const Identity identity =
       options.checkpoint.empty() && options.resume.empty() ? Identity() : model_identity(model, options, choices);
-  const Outcome outcome = run(engine, options, choices.max_steps, identity, watch);
+  const Outcome outcome = run(engine, loop_options(options, choices.max_steps), identity, watch);
   const EngineReport report = engine.report();
   const double fit_seconds = watch.seconds() - outcome.seconds_evaluating;
   Diagnosis diagnosis = no_diagnosis();

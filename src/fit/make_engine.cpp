@@ -46,7 +46,7 @@ std::optional<GaussianPoint> initial_point(const GlmData& data, const Choices& c
 }
 
 template <class T>
-std::unique_ptr<Engine> make(const GlmData& data, const Context& context, const Choices& choices,
+std::unique_ptr<GaussianEngine> make(const GlmData& data, const Context& context, const Choices& choices,
                              const FitOptions& options) {
   auto oracle = make_oracle<T>(data, context, choices.family);
   std::optional<GaussianPoint> point = initial_point(data, choices, options);
@@ -84,7 +84,7 @@ void add_loadings(GaussianPoint& point, std::int64_t rank, Key key) {
   point.factor.rightCols(rank) = kFirstLoadings * sd.asDiagonal() * noise;
 }
 
-std::unique_ptr<Engine> make_engine(const GlmData& data, const Context& context, const Choices& choices,
+std::unique_ptr<GaussianEngine> make_engine(const GlmData& data, const Context& context, const Choices& choices,
                                     const FitOptions& options) {
   return choices.scalar == Scalar::float64 ? make<double>(data, context, choices, options)
                                            : make<float>(data, context, choices, options);

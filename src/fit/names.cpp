@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/text.h"
+#include "velbo/conjugate.h"
 #include "velbo/error.h"
 
 namespace velbo {
@@ -25,6 +26,10 @@ constexpr std::array engines = {Named{EngineKind::automatic, "auto"},
                                 Named{EngineKind::saa, "saa"},
                                 Named{EngineKind::pathfinder, "pathfinder"},
                                 Named{EngineKind::gradient, "gradient"}};
+
+constexpr std::array conjugate_engines = {
+    Named{ConjugateEngine::automatic, "auto"}, Named{ConjugateEngine::cavi, "cavi"},
+    Named{ConjugateEngine::memoized, "memoized"}, Named{ConjugateEngine::svi, "svi"}};
 
 constexpr std::array estimators = {Named{Estimator::automatic, "auto"}, Named{Estimator::weights, "weights"},
                                    Named{Estimator::local, "local"}, Named{Estimator::quadrature, "quadrature"}};
@@ -96,6 +101,9 @@ E parse_in(const std::array<Named<E>, N>& table, std::string_view what, std::str
 
 std::string_view name(EngineKind kind) noexcept { return name_in(engines, kind); }
 EngineKind parse_engine(std::string_view text) { return parse_in(engines, "engine", text); }
+
+std::string_view name(ConjugateEngine engine) noexcept { return name_in(conjugate_engines, engine); }
+ConjugateEngine parse_conjugate_engine(std::string_view text) { return parse_in(conjugate_engines, "engine", text); }
 
 std::string_view name(Estimator estimator) noexcept { return name_in(estimators, estimator); }
 Estimator parse_estimator(std::string_view text) { return parse_in(estimators, "estimator", text); }
