@@ -47,7 +47,7 @@ std::optional<GaussianPoint> initial_point(const GlmData& data, const Choices& c
 
 template <class T>
 std::unique_ptr<GaussianEngine> make(const GlmData& data, const Context& context, const Choices& choices,
-                             const FitOptions& options) {
+                                     const FitOptions& options) {
   auto oracle = make_oracle<T>(data, context, choices.family);
   std::optional<GaussianPoint> point = initial_point(data, choices, options);
   if (choices.engine == EngineKind::newton)
@@ -85,7 +85,7 @@ void add_loadings(GaussianPoint& point, std::int64_t rank, Key key) {
 }
 
 std::unique_ptr<GaussianEngine> make_engine(const GlmData& data, const Context& context, const Choices& choices,
-                                    const FitOptions& options) {
+                                            const FitOptions& options) {
   return choices.scalar == Scalar::float64 ? make<double>(data, context, choices, options)
                                            : make<float>(data, context, choices, options);
 }

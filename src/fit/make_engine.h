@@ -14,6 +14,6 @@ void add_loadings(GaussianPoint& point, std::int64_t rank, Key key);
 // The data, shuffled where the choices say so, must outlive the engine.  Throws Error(argument) where options.init is of another
 // model.
 std::unique_ptr<GaussianEngine> make_engine(const GlmData& data, const Context& context, const Choices& choices,
-                                    const FitOptions& options);
+                                            const FitOptions& options);
 
 }  // namespace velbo::internal

@@ -80,7 +80,7 @@ GaussianPoint start_of_family(const Model& model, const Glm* glm, const ModelCho
 }  // namespace
 
 std::unique_ptr<GaussianEngine> make_engine(std::unique_ptr<ModelDensity> density, const Context& context,
-                                    const ModelChoices& choices, const FitOptions& options, const Glm* glm) {
+                                            const ModelChoices& choices, const FitOptions& options, const Glm* glm) {
   const Key key = make_key(options.seed, Purpose::step);
   const Model model = density->model();
   if (choices.engine == EngineKind::gradient)

@@ -12,6 +12,6 @@ namespace velbo::internal {
 // glm: the formula's model where `density` is one's (models/row_model.h), else null.  Throws Error(argument) where options.init is of
 // another model.
 std::unique_ptr<GaussianEngine> make_engine(std::unique_ptr<ModelDensity> density, const Context& context,
-                                    const ModelChoices& choices, const FitOptions& options, const Glm* glm);
+                                            const ModelChoices& choices, const FitOptions& options, const Glm* glm);
 
 }  // namespace velbo::internal
