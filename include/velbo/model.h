@@ -30,6 +30,7 @@
 #include "velbo/export.h"
 #include "velbo/parameters.h"
 #include "velbo/plate.h"
+#include "velbo/reverse.h"
 
 namespace velbo {
 
@@ -64,19 +65,35 @@ double differentiate(const LogDensity& log_density, std::int64_t n, const double
   return value;
 }
 
+// A density that can be differentiated backwards, as any template of its scalar can; `static constexpr bool forward_only = true` keeps
+// one from being asked.
+template <class F>
+concept ReverseDensity = !requires {
+  requires F::forward_only;
+}
+&&requires(const F& f, const Reverse* x) {
+  { f(x) } -> std::convertible_to<Reverse>;
+};
+
+// Up to here one pass forwards is quicker; with 16 parameters reverse mode already takes half the time of two (docs/performance.md).
+inline constexpr std::int64_t kMostForward = 8;
+
+template <class LogDensity>
+double value_and_gradient(const LogDensity& log_density, std::int64_t n, const double* theta, double* gradient) {
+  if (n <= 4) return differentiate<4>(log_density, n, theta, gradient);
+  if constexpr (ReverseDensity<LogDensity>) {
+    if (n > kMostForward) return gradient_by_reverse(log_density, n, theta, gradient);
+  }
+  return differentiate<8>(log_density, n, theta, gradient);
+}
+
 template <class LogDensity>
 BatchLogDensity differentiated(LogDensity log_density, std::int64_t n) {
   return [log_density = std::move(log_density), n](std::int64_t n_draws, const double* theta, double* value,
                                                    double* gradient) {
-    for (std::int64_t s = 0; s < n_draws; ++s) {
-      if (gradient == nullptr) {
-        value[s] = log_density(theta + s * n);
-      } else if (n <= 4) {
-        value[s] = differentiate<4>(log_density, n, theta + s * n, gradient + s * n);
-      } else {
-        value[s] = differentiate<8>(log_density, n, theta + s * n, gradient + s * n);
-      }
-    }
+    for (std::int64_t s = 0; s < n_draws; ++s)
+      value[s] = gradient == nullptr ? log_density(theta + s * n)
+                                     : value_and_gradient(log_density, n, theta + s * n, gradient + s * n);
   };
 }
 
@@ -91,8 +108,8 @@ concept DifferentiableDensity = requires(const F& f, const double* theta, const 
 // Immutable once made; copies share the state.  Usable from any number of threads where the density is.
 class VELBO_EXPORT Model {
  public:
-  // log_density(const T* theta) -> T for T = double and velbo::Dual: differentiated automatically.  It is copied, and
-  // called from several threads at once.  `name` stands in summaries.
+  // log_density(const T* theta) -> T for T = double, velbo::Dual and velbo::Reverse: differentiated automatically, forwards up to 8
+  // parameters and backwards beyond.  It is copied, and called from several threads at once.  `name` stands in summaries.
   template <DifferentiableDensity LogDensity>
   Model(Parameters parameters, LogDensity log_density, std::string name = "model")
       : Model(std::move(parameters), std::move(log_density), std::vector<Plate>(), std::move(name)) {}
@@ -106,9 +123,10 @@ class VELBO_EXPORT Model {
   // A density with a gradient of the caller's own, which fit() checks at its start (check_gradient() anywhere).
   static Model with_gradient(Parameters parameters, BatchLogDensity log_density, std::string name = "model");
 
-  // The same model with a side on CUDA devices (velbo/cuda/model.cuh makes it; what it points to has to outlive all fits): with
-  // FitOptions::device its log joint is asked for there.  Throws Error(shape) where it is of another number of latents.
-  [[nodiscard]] Model on_device(const VelboDeviceModel& device) const;
+  // The same model with a side on CUDA devices (velbo/cuda/model.cuh makes it): with FitOptions::device its log joint is asked for there.
+  // What `device` points to has to outlive all fits; `owner` is kept for as long as the model and its copies live, which is what functions
+  // that make models need (velbo/calibration.h).  Throws Error(shape) where it is of another number of latents.
+  [[nodiscard]] Model on_device(const VelboDeviceModel& device, std::shared_ptr<const void> owner = nullptr) const;
   [[nodiscard]] bool has_device_side() const noexcept;
 
   [[nodiscard]] const std::string& name() const noexcept;

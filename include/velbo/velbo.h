@@ -1,5 +1,6 @@
 // velbo/velbo.h - everything that a program needs to fit models with velbo.
 #pragma once
+#include "velbo/ard_regression.h"
 #include "velbo/array.h"
 #include "velbo/calibration.h"
 #include "velbo/conjugate.h"
@@ -26,6 +27,7 @@
 #include "velbo/predictive_check.h"
 #include "velbo/prior.h"
 #include "velbo/random.h"
+#include "velbo/reverse.h"
 #include "velbo/table.h"
 #include "velbo/transform.h"
 #include "velbo/version.h"

@@ -42,7 +42,8 @@ class ConjugateModel {
   // E_q[log p(globals)] - E_q[log q(globals)], that is -KL(q || prior).
   [[nodiscard]] virtual double global_elbo() const = 0;
 
-  // What a resumed fit needs beside the statistics: local factors that were kept.
+  // What a resumed fit needs beside the statistics, which it has been given before load(): local factors that were kept, and what
+  // set_statistics() makes in more than one step.
   virtual void save(EngineState& /*state*/) const {}
   virtual void load(const EngineState& /*state*/) {}
 };

@@ -67,8 +67,8 @@ void ConjugateEngineBase::load(const EngineState& state) {
   report_ = load_report(state);
   read(state, "statistics", statistics_);
   read(state, "trace", trace_);
-  model_.load(state);
   model_.set_statistics(statistics_);
+  model_.load(state);
 }
 
 void Cavi::step() {

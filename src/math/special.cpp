@@ -98,4 +98,27 @@ double log_student_t_cdf(double x, double df) {
   return x > 0 ? std::log1p(-std::exp(log_tail)) : log_tail;
 }
 
+// By halving, down to neighbouring numbers.
+double student_t_quantile(double p, double df) {
+  if (p > 0.5) return -student_t_quantile(1 - p, df);
+  const double target = std::log(p);
+  const auto log_cdf = [df](double x) { return std::isinf(df) ? log_normal_cdf(x) : log_student_t_cdf(x, df); };
+  double low = -1, high = 0;
+  while (log_cdf(low) > target) {
+    high = low;
+    low *= 2;
+  }
+  for (int i = 0; i < 200; ++i) {
+    const double middle = low + 0.5 * (high - low);
+    if (middle == low || middle == high) break;
+    (log_cdf(middle) > target ? high : low) = middle;
+  }
+  return high;
+}
+
+double student_t_sd(double df) {
+  if (std::isinf(df)) return 1;
+  return df > 2 ? std::sqrt(df / (df - 2)) : std::numeric_limits<double>::infinity();
+}
+
 }  // namespace velbo::internal

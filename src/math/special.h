@@ -15,6 +15,11 @@ double log_normal_cdf(double x);
 // log P(T <= x), T Student's t with df > 0 degrees of freedom; accurate in both tails.
 double log_student_t_cdf(double x, double df);
 
+// The x with P(T <= x) = p, 0 < p < 1, of Student's t; df may be infinite (the normal).  Relative error about 1e-14.
+double student_t_quantile(double p, double df);
+// The sd of Student's t: infinite up to 2 degrees of freedom.
+double student_t_sd(double df);
+
 // The regularised incomplete gamma function P(a, x), a > 0, x >= 0; relative error below 1e-12 where a is moderate.
 double incomplete_gamma(double a, double x);
 

@@ -61,20 +61,21 @@ Model::Model(Parameters parameters, BatchLogDensity log_density, std::vector<Pla
     throw Error(ErrorCode::argument, fmt::format("the model \"{}\" has no parameters, expected at least one", name));
   internal::Plates bound(std::move(plates), parameters);
   state_ = std::make_shared<const internal::ModelState>(internal::ModelState{
-      std::move(parameters), std::move(log_density), std::move(name), differentiated, std::move(bound), {}});
+      std::move(parameters), std::move(log_density), std::move(name), differentiated, std::move(bound)});
 }
 
 Model Model::with_gradient(Parameters parameters, BatchLogDensity log_density, std::string name) {
   return Model(std::move(parameters), std::move(log_density), {}, std::move(name), false);
 }
 
-Model Model::on_device(const VelboDeviceModel& device) const {
+Model Model::on_device(const VelboDeviceModel& device, std::shared_ptr<const void> owner) const {
   if (device.dimension != n_latents())
     throw Error(ErrorCode::shape, fmt::format("the device side of \"{}\" has {} latents, expected {}", name(),
                                               device.dimension, n_latents()));
   Model out(*this);
   internal::ModelState state = *state_;
   state.device = device;
+  state.device_owner = std::move(owner);
   out.state_ = std::make_shared<const internal::ModelState>(std::move(state));
   return out;
 }

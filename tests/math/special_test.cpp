@@ -48,5 +48,19 @@ TEST(Special, LogStudentTCdfMatchesClosedForms) {
               1e-14);
 }
 
+// Cauchy and normal quantiles in closed form, two degrees of freedom too, and the distribution function's inverse elsewhere.
+TEST(Special, StudentTQuantile) {
+  for (const double p : {1e-9, 0.001, 0.2, 0.4999, 0.5, 0.7, 0.995}) {
+    EXPECT_NEAR(student_t_quantile(p, 1), -1 / std::tan(3.14159265358979323846 * p), 1e-12 / std::min(p, 1 - p)) << p;
+    const double two = (2 * p - 1) / std::sqrt(2 * p * (1 - p));
+    EXPECT_NEAR(student_t_quantile(p, 2), two, 1e-12 * (1 + std::abs(two))) << p;
+    for (const double df : {0.3, 3.7, 40.0})
+      EXPECT_NEAR(std::exp(log_student_t_cdf(student_t_quantile(p, df), df)), p, 1e-13);
+  }
+  EXPECT_NEAR(student_t_quantile(0.975, INFINITY), 1.959963984540054, 1e-13);
+  EXPECT_EQ(student_t_sd(2), INFINITY);
+  EXPECT_EQ(student_t_sd(4), std::sqrt(2.0));
+}
+
 }  // namespace
 }  // namespace velbo::internal
