@@ -16,6 +16,7 @@
 #include "velbo/functions.h"
 #include "velbo/glm.h"
 #include "velbo/gradient_options.h"
+#include "velbo/hidden_markov.h"
 #include "velbo/importance.h"
 #include "velbo/linear_response.h"
 #include "velbo/loo.h"
