@@ -249,6 +249,36 @@ TEST(HiddenMarkov, LogDensityIsADensity) {
   EXPECT_NEAR(sum, 1, 1e-12);
 }
 
+// Of one row of numbers, by the trapezoid rule.
+TEST(HiddenMarkov, LogDensityOfNumbersIsADensity) {
+  std::vector<double> x;
+  for (const double v : simulate(200).x) x.push_back(v);
+  const HiddenMarkovFit fit = fit_hidden_markov(Sequences::numbers({x.data(), 400, 1, 1}), {.n_states = 2});
+  std::vector<double> grid;
+  std::vector<std::int64_t> start;
+  for (double v = -40; v < 40; v += 0.01) {
+    start.push_back(static_cast<std::int64_t>(grid.size()));
+    grid.push_back(v);
+  }
+  const auto n = static_cast<std::int64_t>(grid.size());
+  double sum = 0;
+  for (const double log_p : fit.model.log_density(Sequences::numbers({grid.data(), n, 1, 1}, start)))
+    sum += std::exp(log_p);
+  EXPECT_NEAR(sum * 0.01, 1, 1e-9);
+}
+
+TEST(HiddenMarkov, PriorsAndTheOrderOfStates) {
+  HiddenMarkovFactors factors(prior_of(EmissionKind::categorical, 2));
+  factors.set_statistics(std::vector<double>(static_cast<std::size_t>(factors.n_statistics())));
+  EXPECT_EQ(factors.initial(), (std::vector<double>{0.7, 0.7}));
+  EXPECT_EQ(factors.transition(), (std::vector<double>{0.9 + 0.5, 0.9, 0.9, 0.9 + 0.5}));
+  EXPECT_EQ(factors.global_elbo(), 0);
+  const std::vector<double> statistics = {1, 2, /* steps */ 3, 4, 5, 6, /* symbols */ 10, 11, 12, 13, 20, 21, 22, 23};
+  EXPECT_EQ(factors.reordered(statistics, {1, 0}),
+            (std::vector<double>{2, 1, 6, 5, 4, 3, 20, 21, 22, 23, 10, 11, 12, 13}));
+  EXPECT_EQ(factors.reordered(statistics, {0, 1}), statistics);
+}
+
 TEST(HiddenMarkov, FilesThreadsAndResumedFits) {
   const Simulated s = simulate(400);
   test::ScratchFolder folder;
