@@ -65,6 +65,11 @@ struct VELBO_EXPORT ConjugateRun {
   std::vector<double> elbo_trace;        // after each pass; of svi estimates of the pass's batches
   std::vector<double> elbo_of_restarts;  // of each, where there were several
   [[nodiscard]] bool converged() const noexcept { return status == Status::converged; }
+  // Two lines: status and message; engine, passes, seconds, ELBO.
+  [[nodiscard]] std::string text() const;
+  // An object; numbers that are not finite are null.
+  [[nodiscard]] std::string to_json() const;
+  static ConjugateRun from_json(std::string_view text);  // throws Error(file)
 };
 
 }  // namespace velbo

@@ -22,21 +22,37 @@ namespace velbo {
 enum class EmissionKind { gaussian, categorical };
 VELBO_EXPORT std::string_view name(EmissionKind kind) noexcept;
 
+// Which columns of a table sequences are made of.
+struct SequenceColumns {
+  std::vector<std::string> numbers = {};  // empty: all number columns but that of `sequence`
+  std::string symbol =
+      {};  // text or whole numbers: then the sequences are of symbols, in alphabetical or increasing order
+  std::string sequence =
+      {};  // rows with the same value here, one after the other, are a sequence; empty: all rows are one
+};
+
 // Sequences one after the other.  Immutable; copies share the memory.
 class VELBO_EXPORT Sequences {
  public:
-  // Rows [N, D] of numbers, N >= 1, copied.  start: where each sequence begins, increasing from 0; empty: one sequence.  Throws
-  // Error(shape), Error(data) naming row and column of what is not finite (missing values are not supported).
-  static Sequences numbers(MatrixView<const double> x, std::vector<std::int64_t> start = {});
-  // Symbols [N] of 0 .. n_symbols - 1; n_symbols = 0: the largest that occurs, and one more.
+  // Rows [N, D] of numbers, N >= 1, copied.  start: where each sequence begins, increasing from 0; empty: one sequence.  names: of the
+  // columns; empty: x1 .. xD.  Throws Error(shape), Error(data) naming row and column of what is not finite (missing values are not
+  // supported).
+  static Sequences numbers(MatrixView<const double> x, std::vector<std::int64_t> start = {},
+                           std::vector<std::string> names = {});
+  // Symbols [N] of 0 .. n_symbols - 1; n_symbols = 0: the largest that occurs, and one more.  names: of the symbols; empty: their numbers.
   static Sequences symbols(std::span<const std::int64_t> symbol, std::int64_t n_symbols = 0,
-                           std::vector<std::int64_t> start = {});
+                           std::vector<std::int64_t> start = {}, std::vector<std::string> names = {});
+  // Of a table's columns.  Throws Error(formula) for a column that is not there, Error(data) naming the place of what is missing, not
+  // finite, or text among numbers, of a symbol that is not in `known_symbols`, and of a sequence that comes back after another.
+  static Sequences of_table(const Table& table, const SequenceColumns& columns,
+                            const std::vector<std::string>& known_symbols = {});
 
   [[nodiscard]] EmissionKind kind() const noexcept;
   [[nodiscard]] std::int64_t n_rows() const noexcept;
   [[nodiscard]] std::int64_t n_sequences() const noexcept;
   [[nodiscard]] std::int64_t width() const noexcept;                      // D, or the number of symbols
   [[nodiscard]] const std::vector<std::int64_t>& start() const noexcept;  // [n_sequences + 1]; the last is n_rows()
+  [[nodiscard]] const std::vector<std::string>& names() const noexcept;   // [width] of columns or symbols
 
   struct Data;
   [[nodiscard]] const Data& data() const noexcept { return *data_; }
@@ -77,6 +93,12 @@ class VELBO_EXPORT HiddenMarkov {
   [[nodiscard]] std::vector<double> covariances() const;
   [[nodiscard]] std::vector<double> symbol_probabilities() const;
   [[nodiscard]] const std::vector<double>& occupancy() const noexcept;  // [K] expected number of rows in each state
+  [[nodiscard]] const std::vector<std::string>& names()
+      const noexcept;                                      // [width] of the columns or symbols that it was fitted to
+  [[nodiscard]] const ConjugateRun& run() const noexcept;  // how the fit went
+  // As the program prints it: the run, the states and what they emit, and the transitions.
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string to_json() const;
 
   // Of other sequences of the same width: [N, K] shares of each state given the whole sequence; [N] the best path (Viterbi); and of each
   // sequence log p(x) at the globals' expectations.  threads: 0 for all; the result does not depend on it.  Throws Error(shape).
@@ -94,12 +116,11 @@ class VELBO_EXPORT HiddenMarkov {
   std::shared_ptr<const HiddenMarkovState> state_;
 };
 
-struct HiddenMarkovFit {
-  HiddenMarkov model;
-  ConjugateRun run;
-};
-
 // Throws Error(argument), Error(data) where there are fewer rows than states.
-VELBO_EXPORT HiddenMarkovFit fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions& options = {});
+VELBO_EXPORT HiddenMarkov fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions& options = {});
+
+// One HTML file that loads nothing: the run with its ELBO, states, transitions, and the states of the first sequences of x over time.
+// Whole or not at all.  Throws Error(shape), Error(file) or Error(io).
+VELBO_EXPORT void write_report(const HiddenMarkov& model, const Sequences& x, const std::string& path);
 
 }  // namespace velbo

@@ -55,6 +55,7 @@ int run(int argc, const char* const* argv) {
   add_sample(program, action);
   add_summary(program, action);
   add_convert(program, action);
+  add_hmm(program, action);
   add_info(program, action);
   // What is left over is explained by refuse_unknown(), with suggestions.
   program.allow_extras();

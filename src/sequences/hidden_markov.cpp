@@ -54,8 +54,9 @@ const GaussianEmissions& gaussian(const HiddenMarkovState& state) {
 
 }  // namespace
 
-HiddenMarkovState::HiddenMarkovState(HiddenMarkovPrior prior, std::vector<double> of)
-    : factors(std::move(prior)), statistics(std::move(of)) {
+HiddenMarkovState::HiddenMarkovState(HiddenMarkovPrior prior, std::vector<double> of, std::vector<std::string> names_of,
+                                     ConjugateRun how)
+    : factors(std::move(prior)), statistics(std::move(of)), names(std::move(names_of)), run(std::move(how)) {
   factors.set_statistics(statistics);
   const std::size_t k = size(factors.prior().n_states), width = size(factors.emissions().statistics_per_state());
   const std::span<const double> emissions = factors.of_emissions(statistics);
@@ -71,6 +72,8 @@ EmissionKind HiddenMarkov::kind() const noexcept { return state_->factors.prior(
 std::int64_t HiddenMarkov::n_states() const noexcept { return state_->factors.prior().n_states; }
 std::int64_t HiddenMarkov::width() const noexcept { return state_->factors.prior().width; }
 const std::vector<double>& HiddenMarkov::occupancy() const noexcept { return state_->occupancy; }
+const std::vector<std::string>& HiddenMarkov::names() const noexcept { return state_->names; }
+const ConjugateRun& HiddenMarkov::run() const noexcept { return state_->run; }
 
 std::vector<double> HiddenMarkov::initial() const { return shares(state_->factors.initial(), size(n_states())); }
 std::vector<double> HiddenMarkov::transition() const { return shares(state_->factors.transition(), size(n_states())); }

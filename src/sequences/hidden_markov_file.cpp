@@ -1,7 +1,7 @@
 // sequences/hidden_markov_file.cpp - a hidden Markov model as one safetensors file.
 //
 //   tensors   statistics (HiddenMarkovFactors), and of Gaussian emissions centre [D] and scale [D]
-//   metadata  format "velbo.hidden_markov", format_version "1", velbo_version, prior (JSON), crc32
+//   metadata  format "velbo.hidden_markov", format_version "1", velbo_version, prior, names, run (JSON), crc32
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -59,7 +59,9 @@ void HiddenMarkov::save(const std::string& path) const {
   file.metadata = {{"format", kFormat},
                    {"format_version", kFormatVersion},
                    {"velbo_version", velbo::version()},
-                   {"prior", json.dump()}};
+                   {"prior", json.dump()},
+                   {"names", Json(state_->names).dump(-1, ' ', false, Json::error_handler_t::replace)},
+                   {"run", state_->run.to_json()}};
   const auto add = [&](const char* of, const std::vector<double>& values) {
     file.tensors.push_back({of, {static_cast<std::int64_t>(values.size())}, values});
   };
@@ -78,7 +80,9 @@ HiddenMarkov HiddenMarkov::load(const std::string& path) {
   if (const std::string& version = metadata_at(path, file, "format_version"); version != kFormatVersion)
     fail(path, fmt::format("has format version {}; this velbo reads {}", version, kFormatVersion));
   HiddenMarkovPrior prior;
+  std::vector<std::string> names;
   try {
+    names = Json::parse(metadata_at(path, file, "names")).get<std::vector<std::string>>();
     const Json json = Json::parse(metadata_at(path, file, "prior"));
     const auto emissions = json.at("emissions").get<std::string>();
     prior.kind = emissions == name(EmissionKind::gaussian) ? EmissionKind::gaussian : EmissionKind::categorical;
@@ -100,6 +104,7 @@ HiddenMarkov HiddenMarkov::load(const std::string& path) {
       !(prior.transition > 0) || !(prior.sticky >= 0) || !(prior.emission > 0) ||
       (gaussian && (!(prior.mean_precision > 0) || !(prior.degrees_of_freedom > static_cast<double>(prior.width) - 1))))
     fail(path, "has a prior that makes no sense");
+  if (static_cast<std::int64_t>(names.size()) != prior.width) fail(path, "has names that are not one for each column");
   if (gaussian) {
     prior.centre = tensor_at(path, file, "centre", prior.width);
     prior.scale = tensor_at(path, file, "scale", prior.width);
@@ -112,7 +117,9 @@ HiddenMarkov HiddenMarkov::load(const std::string& path) {
   if (!std::all_of(statistics.begin(), statistics.begin() + k * (1 + k), [](double v) { return v >= 0; }))
     fail(path, "has expected numbers that are negative");
   try {
-    return HiddenMarkov(std::make_shared<const HiddenMarkovState>(std::move(prior), std::move(statistics)));
+    return HiddenMarkov(
+        std::make_shared<const HiddenMarkovState>(std::move(prior), std::move(statistics), std::move(names),
+                                                  ConjugateRun::from_json(metadata_at(path, file, "run"))));
   } catch (const Error& error) {
     fail(path, error.what());
   }

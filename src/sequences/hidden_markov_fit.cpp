@@ -83,7 +83,7 @@ std::vector<double> in_order(const HiddenMarkovPrior& prior, std::vector<double>
 
 }  // namespace
 
-HiddenMarkovFit fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions& options) {
+HiddenMarkov fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions& options) {
   check(x, options);
   const HiddenMarkovPrior prior = make_prior(x, options);
   ConjugateOptions fit_options = resolve(options.fit, x.n_sequences(), std::max<std::int64_t>(1, x.n_sequences() / 10));
@@ -115,7 +115,8 @@ HiddenMarkovFit fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions&
   }
   if (elbos.size() > 1) run.elbo_of_restarts = std::move(elbos);
   run.device_reason = "these fits are the CPU's";
-  return {HiddenMarkov(std::make_shared<const HiddenMarkovState>(prior, in_order(prior, best))), std::move(run)};
+  return HiddenMarkov(
+      std::make_shared<const HiddenMarkovState>(prior, in_order(prior, best), x.names(), std::move(run)));
 }
 
 }  // namespace velbo

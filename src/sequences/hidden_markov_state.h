@@ -10,9 +10,12 @@ namespace velbo {
 struct HiddenMarkovState {
   internal::HiddenMarkovFactors factors;
   std::vector<double> statistics, occupancy;
+  std::vector<std::string> names;
+  ConjugateRun run;
 
   // Of these statistics, states in the order that they have there.
-  HiddenMarkovState(internal::HiddenMarkovPrior prior, std::vector<double> of);
+  HiddenMarkovState(internal::HiddenMarkovPrior prior, std::vector<double> of, std::vector<std::string> names_of = {},
+                    ConjugateRun how = {});
 };
 
 }  // namespace velbo

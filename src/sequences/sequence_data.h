@@ -14,6 +14,7 @@ struct Sequences::Data {
   std::int64_t width = 0;
   internal::RowMajorMatrixXd x;      // [N, D] as given
   std::vector<std::int32_t> symbol;  // [N]
+  std::vector<std::string> names;    // [width]
   [[nodiscard]] std::int64_t n_rows() const { return start.back(); }
 };
 

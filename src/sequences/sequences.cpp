@@ -26,18 +26,29 @@ std::vector<std::int64_t> checked(std::vector<std::int64_t> start, std::int64_t 
   return start;
 }
 
+std::vector<std::string> checked(std::vector<std::string> names, std::int64_t width, std::string_view prefix,
+                                 std::int64_t first) {
+  if (names.empty())
+    for (std::int64_t i = 0; i < width; ++i) names.push_back(fmt::format("{}{}", prefix, i + first));
+  if (static_cast<std::int64_t>(names.size()) != width)
+    throw Error(ErrorCode::shape, fmt::format("there are {} names, expected {}", names.size(), width));
+  return names;
+}
+
 }  // namespace
 
 std::string_view name(EmissionKind kind) noexcept {
   return kind == EmissionKind::gaussian ? "gaussian" : "categorical";
 }
 
-Sequences Sequences::numbers(MatrixView<const double> x, std::vector<std::int64_t> start) {
+Sequences Sequences::numbers(MatrixView<const double> x, std::vector<std::int64_t> start,
+                             std::vector<std::string> names) {
   auto data = std::make_shared<Data>();
   data->kind = EmissionKind::gaussian;
   data->start = checked(std::move(start), x.n_rows);
   if (x.n_columns < 1) throw Error(ErrorCode::shape, "x has no columns");
   data->width = x.n_columns;
+  data->names = checked(std::move(names), data->width, "x", 1);
   data->x.resize(x.n_rows, x.n_columns);
   for (std::int64_t i = 0; i < x.n_rows; ++i)
     for (std::int64_t j = 0; j < x.n_columns; ++j) {
@@ -52,7 +63,7 @@ Sequences Sequences::numbers(MatrixView<const double> x, std::vector<std::int64_
 }
 
 Sequences Sequences::symbols(std::span<const std::int64_t> symbol, std::int64_t n_symbols,
-                             std::vector<std::int64_t> start) {
+                             std::vector<std::int64_t> start, std::vector<std::string> names) {
   auto data = std::make_shared<Data>();
   data->kind = EmissionKind::categorical;
   data->start = checked(std::move(start), static_cast<std::int64_t>(symbol.size()));
@@ -66,6 +77,7 @@ Sequences Sequences::symbols(std::span<const std::int64_t> symbol, std::int64_t 
     data->symbol.push_back(static_cast<std::int32_t>(symbol[i]));
   }
   data->width = n_symbols;
+  data->names = checked(std::move(names), n_symbols, "", 0);
   return Sequences(std::move(data));
 }
 
@@ -74,5 +86,6 @@ std::int64_t Sequences::n_rows() const noexcept { return data_->n_rows(); }
 std::int64_t Sequences::n_sequences() const noexcept { return static_cast<std::int64_t>(data_->start.size()) - 1; }
 std::int64_t Sequences::width() const noexcept { return data_->width; }
 const std::vector<std::int64_t>& Sequences::start() const noexcept { return data_->start; }
+const std::vector<std::string>& Sequences::names() const noexcept { return data_->names; }
 
 }  // namespace velbo

@@ -205,28 +205,28 @@ TEST(HiddenMarkovStatistical, FindsTheTruthAgain) {
     const bool gaussian = kind == EmissionKind::gaussian;
     const std::vector<std::int64_t> start = {0, 500, 1200};
     const Sequences x = gaussian ? numbers(s, start) : symbols(s, start);
-    const HiddenMarkovFit fit = fit_hidden_markov(x, {.n_states = 3});
-    EXPECT_TRUE(fit.run.converged()) << fit.run.message;
-    EXPECT_EQ(fit.run.elbo_of_restarts.size(), 5U);
-    EXPECT_EQ(fit.run.elbo, *std::max_element(fit.run.elbo_of_restarts.begin(), fit.run.elbo_of_restarts.end()));
-    const std::vector<double> emissions = gaussian ? fit.model.means() : fit.model.symbol_probabilities();
+    const HiddenMarkov fit = fit_hidden_markov(x, {.n_states = 3});
+    EXPECT_TRUE(fit.run().converged()) << fit.run().message;
+    EXPECT_EQ(fit.run().elbo_of_restarts.size(), 5U);
+    EXPECT_EQ(fit.run().elbo, *std::max_element(fit.run().elbo_of_restarts.begin(), fit.run().elbo_of_restarts.end()));
+    const std::vector<double> emissions = gaussian ? fit.means() : fit.symbol_probabilities();
     const std::size_t width = gaussian ? 2 : 4;
     const std::vector<std::size_t> at = matched(emissions, gaussian ? &kMeans[0][0] : &kSymbols[0][0], width);
     for (std::size_t k = 0; k < 3; ++k) {
       for (std::size_t j = 0; j < width; ++j) {
         const double found = emissions[at[k] * width + j], truth = gaussian ? kMeans[k][j] : kSymbols[k][j];
-        EXPECT_NEAR(found, truth, gaussian ? 4.5 * 0.7 / std::sqrt(fit.model.occupancy()[at[k]]) : 0.11) << k << j;
+        EXPECT_NEAR(found, truth, gaussian ? 4.5 * 0.7 / std::sqrt(fit.occupancy()[at[k]]) : 0.11) << k << j;
       }
-      EXPECT_NEAR(fit.model.transition()[at[k] * 3 + at[k]], 0.9, 0.06);
+      EXPECT_NEAR(fit.transition()[at[k] * 3 + at[k]], 0.9, 0.06);
       if (gaussian) {
-        EXPECT_NEAR(fit.model.covariances()[at[k] * 4 + 3], 0.49, 0.12);
-        EXPECT_NEAR(fit.model.covariances()[at[k] * 4 + 1], 0, 0.1);
+        EXPECT_NEAR(fit.covariances()[at[k] * 4 + 3], 0.49, 0.12);
+        EXPECT_NEAR(fit.covariances()[at[k] * 4 + 1], 0, 0.1);
       }
     }
-    EXPECT_GE(fit.model.occupancy()[0], fit.model.occupancy()[1]);
-    EXPECT_GE(fit.model.occupancy()[1], fit.model.occupancy()[2]);
-    const std::vector<std::int64_t> path = fit.model.most_probable_states(x);
-    const std::vector<double> share = fit.model.state_probabilities(x);
+    EXPECT_GE(fit.occupancy()[0], fit.occupancy()[1]);
+    EXPECT_GE(fit.occupancy()[1], fit.occupancy()[2]);
+    const std::vector<std::int64_t> path = fit.most_probable_states(x);
+    const std::vector<double> share = fit.state_probabilities(x);
     int right = 0;
     for (std::size_t t = 0; t < 2000; ++t) {
       right += static_cast<std::size_t>(path[t]) == at[static_cast<std::size_t>(s.state[t])] ? 1 : 0;
@@ -238,14 +238,14 @@ TEST(HiddenMarkovStatistical, FindsTheTruthAgain) {
 
 // Of all sequences of three symbols.
 TEST(HiddenMarkov, LogDensityIsADensity) {
-  const HiddenMarkovFit fit = fit_hidden_markov(symbols(simulate(302)), {.n_states = 2});
+  const HiddenMarkov fit = fit_hidden_markov(symbols(simulate(302)), {.n_states = 2});
   std::vector<std::int64_t> all, start;
   for (std::int64_t code = 0; code < 64; ++code) {
     start.push_back(static_cast<std::int64_t>(all.size()));
     for (const std::int64_t v : {code % 4, code / 4 % 4, code / 16}) all.push_back(v);
   }
   double sum = 0;
-  for (const double log_p : fit.model.log_density(Sequences::symbols(all, 4, start))) sum += std::exp(log_p);
+  for (const double log_p : fit.log_density(Sequences::symbols(all, 4, start))) sum += std::exp(log_p);
   EXPECT_NEAR(sum, 1, 1e-12);
 }
 
@@ -253,7 +253,7 @@ TEST(HiddenMarkov, LogDensityIsADensity) {
 TEST(HiddenMarkov, LogDensityOfNumbersIsADensity) {
   std::vector<double> x;
   for (const double v : simulate(200).x) x.push_back(v);
-  const HiddenMarkovFit fit = fit_hidden_markov(Sequences::numbers({x.data(), 400, 1, 1}), {.n_states = 2});
+  const HiddenMarkov fit = fit_hidden_markov(Sequences::numbers({x.data(), 400, 1, 1}), {.n_states = 2});
   std::vector<double> grid;
   std::vector<std::int64_t> start;
   for (double v = -40; v < 40; v += 0.01) {
@@ -262,8 +262,7 @@ TEST(HiddenMarkov, LogDensityOfNumbersIsADensity) {
   }
   const auto n = static_cast<std::int64_t>(grid.size());
   double sum = 0;
-  for (const double log_p : fit.model.log_density(Sequences::numbers({grid.data(), n, 1, 1}, start)))
-    sum += std::exp(log_p);
+  for (const double log_p : fit.log_density(Sequences::numbers({grid.data(), n, 1, 1}, start))) sum += std::exp(log_p);
   EXPECT_NEAR(sum * 0.01, 1, 1e-9);
 }
 
@@ -286,32 +285,36 @@ TEST(HiddenMarkov, FilesThreadsAndResumedFits) {
     const Sequences x = kind == EmissionKind::gaussian ? numbers(s) : symbols(s);
     HiddenMarkovOptions options{.n_states = 3, .starts = 2};
     options.fit.threads = 1;
-    const HiddenMarkovFit fit = fit_hidden_markov(x, options);
+    const HiddenMarkov fit = fit_hidden_markov(x, options);
     options.fit.threads = 3;
-    const HiddenMarkovFit same = fit_hidden_markov(x, options);
-    EXPECT_EQ(same.run.elbo_trace, fit.run.elbo_trace);
-    EXPECT_EQ(same.model.transition(), fit.model.transition());
-    EXPECT_EQ(same.model.state_probabilities(x, 1), fit.model.state_probabilities(x, 3));
+    const HiddenMarkov same = fit_hidden_markov(x, options);
+    EXPECT_EQ(same.run().elbo_trace, fit.run().elbo_trace);
+    EXPECT_EQ(same.transition(), fit.transition());
+    EXPECT_EQ(same.state_probabilities(x, 1), fit.state_probabilities(x, 3));
     const std::string path = folder.file("hmm.velbo");
-    fit.model.save(path);
+    fit.save(path);
     const HiddenMarkov loaded = HiddenMarkov::load(path);
-    EXPECT_EQ(loaded.transition(), fit.model.transition());
-    EXPECT_EQ(loaded.initial(), fit.model.initial());
-    EXPECT_EQ(loaded.log_density(x), fit.model.log_density(x));
-    EXPECT_EQ(loaded.most_probable_states(x), fit.model.most_probable_states(x));
+    EXPECT_EQ(loaded.transition(), fit.transition());
+    EXPECT_EQ(loaded.initial(), fit.initial());
+    EXPECT_EQ(loaded.log_density(x), fit.log_density(x));
+    EXPECT_EQ(loaded.most_probable_states(x), fit.most_probable_states(x));
+    EXPECT_EQ(loaded.names(), fit.names());
+    EXPECT_EQ(loaded.run().elbo_trace, fit.run().elbo_trace);
+    EXPECT_EQ(loaded.text(), fit.text());
+    EXPECT_EQ(loaded.to_json(), fit.to_json());
 
     HiddenMarkovOptions stopped = options;
     stopped.starts = 1;
-    const HiddenMarkovFit whole = fit_hidden_markov(x, stopped);
+    const HiddenMarkov whole = fit_hidden_markov(x, stopped);
     stopped.fit.checkpoint = folder.file("half.velbo");
     stopped.fit.checkpoint_seconds = 0;
     stopped.fit.max_passes = 3;
-    EXPECT_EQ(fit_hidden_markov(x, stopped).run.status, Status::max_steps);
+    EXPECT_EQ(fit_hidden_markov(x, stopped).run().status, Status::max_steps);
     stopped.fit.resume = stopped.fit.checkpoint;
     stopped.fit.max_passes = 0;
-    const HiddenMarkovFit resumed = fit_hidden_markov(x, stopped);
-    EXPECT_EQ(resumed.run.elbo_trace, whole.run.elbo_trace);
-    EXPECT_EQ(resumed.model.transition(), whole.model.transition());
+    const HiddenMarkov resumed = fit_hidden_markov(x, stopped);
+    EXPECT_EQ(resumed.run().elbo_trace, whole.run().elbo_trace);
+    EXPECT_EQ(resumed.transition(), whole.transition());
   }
 }
 
@@ -322,15 +325,14 @@ TEST(HiddenMarkov, DegenerateSequences) {
     x.push_back(t % 2);
     x.push_back(5);
   }
-  const HiddenMarkovFit fit =
-      fit_hidden_markov(Sequences::numbers({x.data(), 20, 2, 2}, {0, 1, 2, 19}), {.n_states = 6});
-  EXPECT_TRUE(std::isfinite(fit.run.elbo));
-  for (const double v : fit.model.means()) EXPECT_TRUE(std::isfinite(v));
-  for (const double v : fit.model.covariances()) EXPECT_TRUE(v == v);
+  const HiddenMarkov fit = fit_hidden_markov(Sequences::numbers({x.data(), 20, 2, 2}, {0, 1, 2, 19}), {.n_states = 6});
+  EXPECT_TRUE(std::isfinite(fit.run().elbo));
+  for (const double v : fit.means()) EXPECT_TRUE(std::isfinite(v));
+  for (const double v : fit.covariances()) EXPECT_TRUE(v == v);
   const std::vector<std::int64_t> one = {0, 0, 0};
-  const HiddenMarkovFit same = fit_hidden_markov(Sequences::symbols(one), {.n_states = 2});
-  EXPECT_TRUE(std::isfinite(same.run.elbo));
-  EXPECT_EQ(same.model.symbol_probabilities(), (std::vector<double>{1, 1}));
+  const HiddenMarkov same = fit_hidden_markov(Sequences::symbols(one), {.n_states = 2});
+  EXPECT_TRUE(std::isfinite(same.run().elbo));
+  EXPECT_EQ(same.symbol_probabilities(), (std::vector<double>{1, 1}));
 }
 
 TEST(HiddenMarkov, RefusesWhatMakesNoSense) {
@@ -350,9 +352,9 @@ TEST(HiddenMarkov, RefusesWhatMakesNoSense) {
             "data| there are 3 rows, expected at least one for each of 4 states");
   EXPECT_EQ(test::error_of([&] { fit_hidden_markov(rows({}), {.degrees_of_freedom = 1}); }),
             "argument| degrees_of_freedom is 1, expected more than 1 of 2 columns");
-  const HiddenMarkovFit fit = fit_hidden_markov(rows({}), {.n_states = 1});
+  const HiddenMarkov fit = fit_hidden_markov(rows({}), {.n_states = 1});
   EXPECT_EQ(test::error_of([&] {
-              (void)fit.model.log_density(Sequences::symbols(std::vector<std::int64_t>{0, 1}));
+              (void)fit.log_density(Sequences::symbols(std::vector<std::int64_t>{0, 1}));
             }),
             "shape| the sequences are categorical, the model's emissions gaussian");
   x[3] = std::nan("");
