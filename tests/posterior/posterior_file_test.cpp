@@ -137,6 +137,48 @@ TEST(PosteriorFile, KeepsTheOutcomesLabels) {
   EXPECT_FALSE(Posterior::load(path).labels());
 }
 
+TEST(PosteriorFile, KeepsTheOutcomesLevels) {
+  const ScratchFolder folder;
+  const std::string path = folder.file("q.velbo");
+  const std::vector<std::string> levels = {"low", "b\"quote", "high"};
+  const auto save = [&](Likelihood likelihood) {
+    const bool ordinal = likelihood == Likelihood::ordinal;
+    const Posterior q = test::make_posterior(likelihood, FamilyKind::mean_field, {1, 2, 3, 4}, {1, 1, 1, 1}, levels);
+    q.save(path);
+    EXPECT_EQ(read_plainly(read_bytes(path)).header.at("__metadata__").at("format_version"), "4");
+    const Posterior r = Posterior::load(path);
+    EXPECT_EQ(r.levels(), levels);
+    EXPECT_EQ(r.state().recipe.n_columns(), 2);
+    EXPECT_EQ(r.state().recipe.n_coefficients(), ordinal ? 2 : 4);
+    EXPECT_EQ(r.sample(9), q.sample(9));
+    EXPECT_EQ(r.predict(test::matrix({0.5, 2}, ordinal ? 2 : 1), {}, {}).mean,
+              q.predict(test::matrix({0.5, 2}, ordinal ? 2 : 1), {}, {}).mean);
+  };
+  const auto refused = [&](Likelihood likelihood, const std::string& from, const std::string& to) {
+    save(likelihood);
+    (void)folder.file("q.velbo", with_header(read_bytes(path), from, to));
+    return test::error_of([&] { (void)Posterior::load(path); });
+  };
+  const std::string all = "\\\"levels\\\":[\\\"low\\\",\\\"b\\\\\\\"quote\\\",\\\"high\\\"]";
+  for (const Likelihood likelihood : {Likelihood::ordinal, Likelihood::categorical}) {
+    for (const char* const to : {"\\\"levels\\\":[]", "\\\"levels\\\":[\\\"low\\\"]",
+                                 "\\\"levels\\\":[\\\"low\\\",\\\"low\\\",\\\"high\\\"]", "\\\"no\\\":1"})
+      EXPECT_NE(refused(likelihood, all, to).find("levels that are not at least two, each once"), std::string::npos)
+          << to;
+    EXPECT_NE(
+        refused(likelihood, std::string(name(likelihood)), "bernoulli").find("levels of an outcome that has none"),
+        std::string::npos);
+  }
+  EXPECT_NE(
+      refused(Likelihood::ordinal, "\\\"has_intercept\\\":false", "\\\"has_intercept\\\":true").find("an intercept"),
+      std::string::npos);
+  EXPECT_NE(refused(Likelihood::categorical, "\\\"has_offset\\\":false", "\\\"has_offset\\\":true").find("an offset"),
+            std::string::npos);
+  EXPECT_NE(refused(Likelihood::categorical, all, "\\\"levels\\\":[\\\"a\\\",\\\"b\\\",\\\"c\\\",\\\"d\\\"]")
+                .find("not as many for each level"),
+            std::string::npos);
+}
+
 TEST(PosteriorFile, IsSafetensorsWithAChecksumThatAnyZlibCanCheck) {
   const ScratchFolder folder;
   const Posterior q = table_posterior();
@@ -233,7 +275,7 @@ TEST_F(Damaged, WellFormedButWrong) {
   const auto refuse = [&](const std::string& from, const std::string& to) {
     return load(with_header(bytes_, from, to));
   };
-  EXPECT_NE(refuse("\"format_version\":\"1\"", "\"format_version\":\"4\"").find("has format version 4"),
+  EXPECT_NE(refuse("\"format_version\":\"1\"", "\"format_version\":\"5\"").find("has format version 5"),
             std::string::npos);
   EXPECT_NE(refuse("velbo.posterior", "velbo.checkpoint").find("not a posterior of velbo"), std::string::npos);
   EXPECT_NE(refuse("\"F64\"", "\"F32\"").find("not of type F64"), std::string::npos);
