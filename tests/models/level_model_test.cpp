@@ -8,6 +8,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "models/expected_log_joint.h"
 #include "models/model_density.h"
 #include "models/row_model.h"
 #include "support/json_case.h"
@@ -218,6 +219,36 @@ TEST(LevelModel, SameBitsForThreadsAndDraws) {
       EXPECT_TRUE(std::equal(alone.begin(), alone.end(), gradient.begin() + static_cast<std::ptrdiff_t>(s * d)));
     }
   }
+}
+
+// Where a fit begins, predictors less cutpoints have sds near 0.5, wherever the columns are.
+TEST(LevelModel, StartIsInTheMiddleOfTheColumns) {
+  for (const Likelihood likelihood : kBoth)
+    for (const double shift : {0.0, 1000.0}) {
+      const bool ordinal = likelihood == Likelihood::ordinal;
+      const Table table = test::level_table(likelihood, 50);
+      std::vector<double> x;
+      for (const double value : table.at("x1").numbers) x.push_back(value + shift);
+      const FeatureMatrix matrix(MatrixView<const double>{x.data(), 50, 1, 1});
+      const Glm glm(likelihood, {.x = matrix, .y = table.at("y").numbers});
+      const internal::GaussianPoint start = internal::row_model_start(glm.data());
+      for (const double value : x) {
+        Eigen::VectorXd row = Eigen::VectorXd::Zero(start.mean.size());
+        row[0] = ordinal ? value : 1;
+        row[1] = ordinal ? -1 : value;
+        const double sd = (start.factor.transpose() * row).norm();
+        EXPECT_TRUE(sd > 0.2 && sd < 2.5) << name(likelihood) << " " << shift << " " << sd;
+      }
+      // Without predictors, the shares of the levels.
+      std::vector<double> share(ordinal ? 4 : 3, 0.0), theta(static_cast<std::size_t>(glm.n_latents()));
+      for (const double y : table.at("y").numbers) share[static_cast<std::size_t>(y)] += 1.0 / 50;
+      const std::vector<double> z(start.mean.begin(), start.mean.end());
+      (void)internal::row_model_parameters(glm.data().recipe).constrain(z, theta);
+      const std::vector<double> found =
+          ordinal ? test::level_probabilities(likelihood, {0}, {theta.begin() + 1, theta.end()})
+                  : test::level_probabilities(likelihood, {theta[0], theta[2]}, {});
+      for (std::size_t c = 0; c < share.size(); ++c) EXPECT_NEAR(found[c], share[c], 0.02) << name(likelihood) << c;
+    }
 }
 
 // Two levels are bernoulli's 0 and 1: the same log joint, constants included, where the priors are the same.
