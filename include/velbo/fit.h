@@ -108,6 +108,7 @@ struct VELBO_EXPORT Summary {
     bool likelihood_guessed = false;
     std::int64_t n_rows = 0, n_rows_dropped = 0, n_latents = 0;
     std::vector<NamedPrior> priors;
+    std::vector<std::string> levels = {};  // Glm::levels()
   } model;
   struct Run {
     std::string engine, engine_reason, family, family_reason, estimator, device, device_reason, scalar, scalar_reason;

@@ -1,10 +1,12 @@
 // velbo/glm.h - generalised linear models: an outcome, a linear predictor, priors.
 //
 //   y_n ~ likelihood(eta_n),  eta_n = x_n' beta + offset_n
-//   beta_j ~ prior, and what else the likelihood has: sigma, nu, phi ~ priors of their own
+//   beta_j ~ prior, and what else the likelihood has: sigma, nu, phi, cutpoints ~ priors of their own
 //
 // The latents are z = (beta_1 .. beta_D [, log sigma, log nu]), unconstrained; D columns in the order of the formula, the
-// intercept first where there is one.
+// intercept first where there is one.  Of the two likelihoods whose outcome is one of C levels:
+//   categorical  C - 1 predictors a row and so many vectors beta, level 2's first; they are called "x[level]"
+//   ordinal      no intercept; behind beta the first cutpoint and the logarithms of the steps to the next ones, cutpoint[1] ..
 #pragma once
 #include <array>
 #include <cstdint>
@@ -33,6 +35,9 @@ enum class Likelihood {
   negative_binomial,  // log link, mu = exp(eta); y in {0, 1, ...}, variance mu + mu^2 / phi, phi unknown
   gamma,              // log link, mu = exp(eta); y > 0, variance mu^2 / shape, shape unknown
   beta,               // logit link, mu = sigmoid(eta); 0 < y < 1, variance mu (1 - mu) / (1 + phi), phi unknown
+  // The same, of an outcome with C >= 2 levels:
+  categorical,  // P(level c) = exp(eta_c) / sum_k exp(eta_k), eta_1 = 0: softmax, against level 1 (Agresti 2013, chapter 8)
+  ordinal,      // P(level <= c) = sigmoid(cutpoint[c] - eta), cutpoints increasing: cumulative logits (McCullagh 1980)
 };
 VELBO_EXPORT std::string_view name(Likelihood likelihood) noexcept;
 // Throws Error(argument) listing the names there are.
@@ -48,21 +53,27 @@ struct GlmOptions {
   std::string offset;
   std::string trials;  // binomial only, and needed there
   WeightsKind weights_kind = WeightsKind::frequency;
-  bool no_intercept = false;
+  bool no_intercept = false;  // an error for ordinal, whose cutpoints are its intercepts
+  // categorical and ordinal: the outcome's levels, the lowest or the reference first; those of the data, each once.  Numbers as
+  // they print: "2", "0.5".  Empty: texts in alphabetical order, numbers of factor(y) or GlmArrays::y_holds_labels ascending;
+  // other numbers must be 0 .. C - 1.  A level without a row of positive weight is an error.
+  std::vector<std::string> levels = {};
   // Empty: weakly informative, scaled to the data (Glm::priors() tells what came of it):
   //   coefficient j  normal(0, 2.5 s_y / s_xj)
-  //   intercept      normal(centre of the outcome on the link scale, 2.5 s_y sqrt(1 + sum_j (mean_xj / s_xj)^2))
+  //   intercept      normal(centre of the outcome on the link scale, 2.5 s_y sqrt(1 + sum_j (mean_xj / s_xj)^2)), the centre of
+  //                  categorical's level c being log((n_c + 0.5) / (n_1 + 0.5))
+  //   cutpoints      normal(0, the same sd) each, given their order: the joint density has the factor (C - 1)!
   //   sigma          exponential(1 / s_y)
   //   nu             gamma(2, 0.1) (Juarez and Steel 2010)
   //   phi            exponential(0.1) of negative_binomial, exponential(0.01) of beta
   //   shape          exponential(0.02)
   // s_y = 1 but for gaussian and student_t.
   std::optional<Prior> prior = {};
-  std::optional<Prior> prior_intercept = {};
-  std::optional<Prior> prior_sigma = {};  // gaussian, student_t
-  std::optional<Prior> prior_nu = {};     // student_t
-  std::optional<Prior> prior_phi = {};    // negative_binomial, beta
-  std::optional<Prior> prior_shape = {};  // gamma
+  std::optional<Prior> prior_intercept = {};  // of ordinal: of each cutpoint
+  std::optional<Prior> prior_sigma = {};      // gaussian, student_t
+  std::optional<Prior> prior_nu = {};         // student_t
+  std::optional<Prior> prior_phi = {};        // negative_binomial, beta
+  std::optional<Prior> prior_shape = {};      // gamma
 };
 
 // Outcome and predictors of a model made from arrays, all in host memory, [N] each; copied, but for an x that was borrowed
@@ -75,7 +86,7 @@ struct GlmArrays {
   std::span<const double> trials = {};
   std::vector<std::string> names = {};  // [D]; empty: x1 .. xD
   // y names classes, as in LIBSVM's files (-1 and 1, or 1 and 2): of two, the larger counts as 1 where the likelihood is
-  // bernoulli or automatic.  Glm::labels() tells them.
+  // bernoulli or automatic.  Glm::labels() tells them.  Of categorical and ordinal they are the levels, ascending.
   bool y_holds_labels = false;
 };
 
@@ -112,6 +123,8 @@ class VELBO_EXPORT Glm {
 
   // The two labels of GlmArrays::y_holds_labels, of which the second counts as 1; none where y was 0 and 1 as it is.
   [[nodiscard]] const std::optional<std::array<double, 2>>& labels() const noexcept;
+  // The outcome's levels in their order [C], of categorical and ordinal; else empty.
+  [[nodiscard]] const std::vector<std::string>& levels() const noexcept;
 
   // log p(y, z) + log |d theta / d z| with all constants, for z [n_latents] in double; the definition that every fit of
   // this model approximates.

@@ -23,6 +23,7 @@ enum class PredictionKind {
   response,  // the outcome's expectation given the predictor (a probability, a rate, a mean); binomial: of one trial
   linear,    // the linear predictor, offset included
   outcome,   // a new outcome: the likelihood's own spread too (binomial: successes of the row's trials)
+  // Of categorical and ordinal, for each level: response its probability, outcome whether a new outcome is of it (0 or 1)
 };
 VELBO_EXPORT std::string_view name(PredictionKind kind) noexcept;
 VELBO_EXPORT PredictionKind parse_prediction_kind(std::string_view text);
@@ -32,9 +33,12 @@ struct PredictOptions {
   double interval = 0.9;  // central probability of [lower, upper]; in (0, 1)
 };
 
-// [N] each.  Rows with a missing predictor hold NaN.
+// [N] each, or [N, levels.size()] row-major where there are levels.  Rows with a missing predictor hold NaN.
 struct Predictions {
   std::vector<double> mean, sd, lower, upper;
+  // Of categorical and ordinal: the outcome's, in the fit's order; for categorical's linear predictors all but the first.  Empty
+  // for ordinal's linear predictor, which is one a row, and for the other likelihoods.
+  std::vector<std::string> levels = {};
 };
 
 struct PosteriorState;
@@ -53,6 +57,7 @@ class VELBO_EXPORT Posterior {
   [[nodiscard]] Likelihood likelihood() const noexcept;
   [[nodiscard]] const std::string& formula() const noexcept;
   [[nodiscard]] const std::optional<std::array<double, 2>>& labels() const noexcept;  // as Glm::labels()
+  [[nodiscard]] const std::vector<std::string>& levels() const noexcept;              // as Glm::levels()
 
   // Of the unconstrained latents z: mean [D], covariance [D, D] row-major, log q(z) for z [D].
   [[nodiscard]] const std::vector<double>& unconstrained_mean() const noexcept;
@@ -72,7 +77,8 @@ class VELBO_EXPORT Posterior {
                                            std::int64_t first_draw = 0) const;
 
   // One prediction a row of the table, which needs the formula's predictors, the offset's column where the fit had one,
-  // and for binomial outcomes the trials' column.  Deterministic (quadrature, no draws).
+  // and for binomial outcomes the trials' column.  Deterministic: quadrature, and for the probabilities of levels 2,048 fixed
+  // Sobol points for the row's predictors (src/posterior/level_prediction.h tells their accuracy).
   // Throws Error(formula) for a missing column, Error(data) for an unseen factor level, naming level, column and place;
   // Error(argument) when the model was made from arrays, or is a Model in code.
   [[nodiscard]] Predictions predict(const Table& table, const PredictOptions& options = {}) const;

@@ -1,5 +1,6 @@
 #include "cli/fit_options.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -26,6 +27,22 @@ WeightsKind read_weights_kind(const std::string& text) {
   throw Error(ErrorCode::argument, "--weights-kind is " + internal::quoted(text) + ", expected frequency or precision");
 }
 
+// Names between commas, without the blanks around them.
+std::vector<std::string> read_levels(const std::string& text) {
+  std::vector<std::string> out;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::size_t first = std::min(text.find_first_not_of(' ', begin), end);
+    const std::size_t last = text.find_last_not_of(' ', end == 0 ? 0 : end - 1);
+    out.push_back(first == end ? std::string() : text.substr(first, last + 1 - first));
+    if (out.back().empty())
+      throw Error(ErrorCode::argument,
+                  "--levels is " + internal::quoted(text) + ", expected names between commas, as in low,mid,high");
+    begin = end + 1;
+  }
+  return out;
+}
+
 // "low_rank:5" names the rank too.
 void read_family(const std::string& text, FitOptions& fit) {
   const std::string prefix = std::string(name(FamilyKind::low_rank)) + ":";
@@ -50,10 +67,13 @@ void add_model_options(CLI::App& command, FitArguments& a) {
       ->type_name("FILE");
   command.add_option("--target", a.target, "Outcome as an array (.npy), where --data is one")->type_name("FILE");
   add_text(command, "--likelihood", "NAME",
-           "gaussian, bernoulli, binomial, poisson, student_t, negative_binomial, gamma or beta [bernoulli for a "
-           "two-valued outcome, "
-           "gaussian for one that is not whole numbers]",
+           "gaussian, bernoulli, binomial, poisson, student_t, negative_binomial, gamma, beta, categorical or ordinal "
+           "[bernoulli for a two-valued outcome, gaussian for one that is not whole numbers]",
            [&a](const std::string& text) { a.likelihood = parse_likelihood(text); });
+  add_text(command, "--levels", "A,B,C",
+           "Of the outcome (ordinal: in increasing order; categorical: the reference first) [texts alphabetical, "
+           "numbers ascending]",
+           [&a](const std::string& text) { a.model.levels = read_levels(text); });
   command.add_option("--weights", a.model.weights, "Column of weights")->type_name("COL");
   add_text(command, "--weights-kind", "KIND",
            "frequency: a row counts that often; precision: its variance is divided by it [frequency]",
@@ -64,7 +84,8 @@ void add_model_options(CLI::App& command, FitArguments& a) {
            "Of the coefficients: flat, normal(m, s), student_t(df, m, s), cauchy(m, s), laplace(m, s) [normal, scaled "
            "to the data]",
            [&a](const std::string& text) { a.model.prior = Prior::parse(text); });
-  add_text(command, "--prior-intercept", "DIST", "Of the intercept [normal, scaled to the data]",
+  add_text(command, "--prior-intercept", "DIST",
+           "Of the intercept, and of each of ordinal's cutpoints [normal, scaled to the data]",
            [&a](const std::string& text) { a.model.prior_intercept = Prior::parse(text); });
   add_text(command, "--prior-sigma", "DIST",
            "Of sigma (gaussian, student_t): exponential(rate), gamma(shape, rate), half_normal(s), half_cauchy(s), "
@@ -85,8 +106,8 @@ void add_method_options(CLI::App& command, FitArguments& a) {
            "parameters]",
            [&a](const std::string& text) { read_family(text, a.fit); });
   add_text(command, "--engine", "NAME",
-           "newton, gradient or auto [auto: newton unless batches or draws are asked for]; of student_t, "
-           "negative_binomial, gamma and beta: natural_gradient, saa or auto [auto: saa where a family is asked for]",
+           "newton, gradient or auto [auto: newton unless batches or draws are asked for]; of student_t and the "
+           "likelihoods after it: natural_gradient, saa or auto [auto: saa where a family is asked for]",
            [&a](const std::string& text) { a.fit.engine = parse_engine(text); });
   const FitOptions defaults;
   add_positive(

@@ -107,14 +107,22 @@ CsvWriter::CsvWriter(const std::string& path, const std::vector<std::string>& he
   output_.write(line_ + "\n");
 }
 
-void CsvWriter::row(std::span<const double> values) {
+void CsvWriter::begin(std::span<const double> values) {
   line_.clear();
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (i > 0) line_ += ',';
     append_number(line_, values[i]);
   }
-  line_ += '\n';
-  output_.write(line_);
+}
+
+void CsvWriter::row(std::span<const double> values) {
+  begin(values);
+  output_.write(line_ += '\n');
+}
+
+void CsvWriter::row(std::span<const double> values, const std::string& last) {
+  begin(values);
+  output_.write(line_ += ',' + quoted_if_needed(last) + '\n');
 }
 
 bool has_extension(const std::string& path, std::string_view extension) { return path.ends_with(extension); }

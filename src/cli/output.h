@@ -44,9 +44,12 @@ class CsvWriter {
  public:
   CsvWriter(const std::string& path, const std::vector<std::string>& header);
   void row(std::span<const double> values);
+  void row(std::span<const double> values, const std::string& last);  // and a text
   void finish() { output_.finish(); }
 
  private:
+  void begin(std::span<const double> values);
+
   Output output_;
   std::string line_;
 };

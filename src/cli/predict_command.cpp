@@ -1,5 +1,7 @@
-#include <array>
+#include <algorithm>
+#include <cmath>
 #include <memory>
+#include <vector>
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
@@ -17,6 +19,36 @@ struct Arguments {
   PredictOptions options;
 };
 
+// Of row i.
+struct Cells {
+  std::vector<double> numbers;
+  std::string most_probable;  // a level; "" where the row is not complete
+};
+
+// Statistic by statistic: mean, sd, lower, upper, and within each level by level.
+std::vector<std::string> header_of(const Predictions& predictions, bool names_the_most_probable) {
+  std::vector<std::string> out;
+  for (const char* const statistic : {"mean", "sd", "lower", "upper"}) {
+    if (predictions.levels.empty()) out.emplace_back(statistic);
+    for (const std::string& level : predictions.levels) out.push_back(std::string(statistic) + "[" + level + "]");
+  }
+  if (names_the_most_probable) out.emplace_back("most_probable");
+  return out;
+}
+
+Cells cells_of(const Predictions& predictions, std::size_t i) {
+  const std::size_t width = std::max<std::size_t>(1, predictions.levels.size());
+  Cells out;
+  for (const std::vector<double>* statistic :
+       {&predictions.mean, &predictions.sd, &predictions.lower, &predictions.upper})
+    for (std::size_t c = 0; c < width; ++c) out.numbers.push_back((*statistic)[i * width + c]);
+  const auto end = out.numbers.begin() + static_cast<std::ptrdiff_t>(width);
+  if (!predictions.levels.empty() && !std::isnan(out.numbers[0]))
+    out.most_probable =
+        predictions.levels[static_cast<std::size_t>(std::max_element(out.numbers.begin(), end) - out.numbers.begin())];
+  return out;
+}
+
 Predictions predict(const Arguments& a, const Posterior& posterior) {
   if (!is_array(a.data) && !is_libsvm(a.data)) {
     if (!a.offset.empty() || !a.trials.empty())
@@ -29,30 +61,31 @@ Predictions predict(const Arguments& a, const Posterior& posterior) {
   return posterior.predict(x, offset.values(), trials.values(), a.options);
 }
 
-std::array<double, 4> row_of(const Predictions& predictions, std::size_t i) {
-  return {predictions.mean[i], predictions.sd[i], predictions.lower[i], predictions.upper[i]};
-}
-
 int run(const Arguments& a) {
   require(a.fit, "the fit", "for example: velbo predict wells.velbo --data new.csv --out pred.csv");
   require(a.data, "--data", "it names the table of new rows");
-  const bool to_array = is_array(a.out);
-  if (to_array) require_writable(a.out);
-  std::unique_ptr<CsvWriter> csv;
-  if (!to_array) csv = std::make_unique<CsvWriter>(a.out, std::vector<std::string>{"mean", "sd", "lower", "upper"});
-
+  require_writable(a.out);  // before the work, not after it
   const Predictions predictions = predict(a, Posterior::load(a.fit));
-  const std::size_t n = predictions.mean.size();
-  if (to_array) {
+  const std::size_t width = std::max<std::size_t>(1, predictions.levels.size()), n = predictions.mean.size() / width;
+  if (is_array(a.out)) {
     std::vector<double> values;
-    values.reserve(4 * n);
+    values.reserve(4 * width * n);
     for (std::size_t i = 0; i < n; ++i)
-      for (const double value : row_of(predictions, i)) values.push_back(value);
-    write_npy(a.out, values, static_cast<std::int64_t>(n), 4);
-  } else {
-    for (std::size_t i = 0; i < n; ++i) csv->row(row_of(predictions, i));
-    csv->finish();
+      for (const double value : cells_of(predictions, i).numbers) values.push_back(value);
+    write_npy(a.out, values, static_cast<std::int64_t>(n), static_cast<std::int64_t>(4 * width));
+    return success;
   }
+  const bool names_the_most_probable = !predictions.levels.empty() && a.options.kind != PredictionKind::linear;
+  CsvWriter csv(a.out, header_of(predictions, names_the_most_probable));
+  for (std::size_t i = 0; i < n; ++i) {
+    const Cells cells = cells_of(predictions, i);
+    if (names_the_most_probable) {
+      csv.row(cells.numbers, cells.most_probable);
+    } else {
+      csv.row(cells.numbers);
+    }
+  }
+  csv.finish();
   return success;
 }
 
@@ -79,7 +112,8 @@ void add_predict(CLI::App& program, Action& action) {
   command->footer(
       "One row out for each row in; a row with a missing predictor has empty cells.  An offset's column is needed "
       "where the\n"
-      "fit had one.\n\n"
+      "fit had one.  Of categorical and ordinal there are columns for each level, mean[LEVEL] and so on, and\n"
+      "most_probable (but for --kind linear, and not in arrays).\n\n"
       "Example:\n  velbo predict wells.velbo --data new.csv --interval 0.95 --out pred.csv");
   command->callback([&action, a] { action = [a] { return run(*a); }; });
 }

@@ -10,7 +10,7 @@
 #include <new>
 
 #include "corrections/importance.h"
-#include "engines/saa_polish.h"
+#include "math/matched_normals.h"
 #include "objectives/draws.h"
 #include "posterior/latent_draws.h"
 #include "posterior/posterior_state.h"

@@ -1,13 +1,12 @@
 // engines/saa_polish.cpp
 #include "engines/saa_polish.h"
 
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "engines/gaussian_update.h"
-#include "math/sobol.h"
+#include "math/matched_normals.h"
 #include "velbo/error.h"
 
 namespace velbo::internal {
@@ -21,20 +20,6 @@ constexpr double kFarFromReference = 1;                     // posterior sds, or
 constexpr double kLongest = 1;                              // change of a coordinate in one step: a posterior sd
 
 }  // namespace
-
-RowMajorMatrix matched_normals(std::int64_t draws, std::int64_t dimension, Key key, std::uint32_t scramble) {
-  RowMajorMatrix eps(draws, dimension);
-  SobolNormals(dimension).fill(key, scramble, draws, {eps.data(), static_cast<std::size_t>(eps.size())});
-  // Twice, for what rounding leaves of the first time.
-  for (int pass = 0; pass < 2; ++pass) {
-    const Eigen::RowVectorXd mean = eps.colwise().mean();
-    eps.rowwise() -= mean;
-    const Eigen::MatrixXd covariance = eps.transpose() * eps / static_cast<double>(draws);
-    const Eigen::LLT<Eigen::MatrixXd> cholesky(covariance);
-    eps = cholesky.matrixL().solve(eps.transpose()).transpose();
-  }
-  return eps;
-}
 
 SaaPolish::SaaPolish(ModelDensity& density, const GaussianPoint& start, const Eigen::MatrixXd& mean_factor,
                      std::int64_t draws, Key key, std::uint32_t scramble)

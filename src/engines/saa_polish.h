@@ -15,9 +15,6 @@
 
 namespace velbo::internal {
 
-// Scrambled Sobol normals [draws, dimension] with sample mean exactly 0 and sample covariance I up to rounding; draws > dimension.
-RowMajorMatrix matched_normals(std::int64_t draws, std::int64_t dimension, Key key, std::uint32_t scramble);
-
 class SaaPolish {
  public:
   // `draws` a power of two; mean_factor: a factor of the inverse of the log joint's curvature, [D, D] lower triangular, in whose

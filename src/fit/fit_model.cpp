@@ -115,6 +115,7 @@ void describe(const Model& model, const Glm* glm, Summary& out) {
   out.model.n_rows = glm->n_rows();
   out.model.n_rows_dropped = glm->n_rows_dropped();
   out.model.priors = glm->priors();
+  out.model.levels = glm->levels();
   out.fit.rows_read = out.fit.gradient_evaluations * glm->n_rows();
   if (std::any_of(glm->priors().begin(), glm->priors().end(),
                   [](const NamedPrior& p) { return p.prior.kind == Prior::Kind::flat; }))

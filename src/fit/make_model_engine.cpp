@@ -32,7 +32,8 @@ const PosteriorState* initial_state(const Model& model, const Glm* glm, const Fi
   }
   const bool same = state.parameters() != nullptr &&
                     state.parameters()->parameters() == model.parameters().parameters() &&
-                    state.recipe.likelihood == glm->likelihood() && !state.model && state.recipe.names == glm->names();
+                    state.recipe.likelihood == glm->likelihood() && !state.model &&
+                    state.recipe.names == glm->names() && state.recipe.levels == glm->levels();
   if (!same)
     refuse(fmt::format("the fit to start from has other parameters or constraints: {}, expected {}",
                        fmt::join(state.recipe.names, ", "), fmt::join(glm->names(), ", ")));

@@ -67,7 +67,9 @@ constexpr std::array likelihoods = {Named{Likelihood::automatic, "auto"},
                                     Named{Likelihood::student_t, "student_t"},
                                     Named{Likelihood::negative_binomial, "negative_binomial"},
                                     Named{Likelihood::gamma, "gamma"},
-                                    Named{Likelihood::beta, "beta"}};
+                                    Named{Likelihood::beta, "beta"},
+                                    Named{Likelihood::categorical, "categorical"},
+                                    Named{Likelihood::ordinal, "ordinal"}};
 
 constexpr std::array prediction_kinds = {Named{PredictionKind::response, "response"},
                                          Named{PredictionKind::linear, "linear"},

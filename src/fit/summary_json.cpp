@@ -33,7 +33,8 @@ Json model_to_json(const Summary::Model& model) {
           {"n_rows_dropped", model.n_rows_dropped},
           {"n_latents", model.n_latents},
           {"priors", std::move(priors)},
-          {"default_priors", std::move(defaults)}};
+          {"default_priors", std::move(defaults)},
+          {"levels", model.levels}};
 }
 
 Json run_to_json(const Summary::Run& run, bool converged) {
@@ -125,6 +126,7 @@ Summary::Model model_from_json(const Json& json) {
   model.n_rows = required<std::int64_t>(json, "n_rows");
   model.n_rows_dropped = required<std::int64_t>(json, "n_rows_dropped");
   model.n_latents = required<std::int64_t>(json, "n_latents");
+  optional(json, "levels", model.levels);
   std::vector<std::string> defaults;
   optional(json, "default_priors", defaults);
   for (const auto& [parameter, text] : json.at("priors").items())

@@ -19,6 +19,8 @@ constexpr std::size_t most_parameters = 60;  // in the table; all of them are in
 std::string_view link_of(std::string_view likelihood) {
   if (likelihood == "bernoulli" || likelihood == "binomial" || likelihood == "beta") return ", logit link";
   if (likelihood == "poisson" || likelihood == "negative_binomial" || likelihood == "gamma") return ", log link";
+  if (likelihood == "categorical") return ", logits against the first level";
+  if (likelihood == "ordinal") return ", cumulative logits";
   return "";
 }
 
@@ -65,6 +67,9 @@ std::string model_part(const Summary& summary) {
   if (in_code(summary)) return out + labelled("latents", internal::with_thousands(model.n_latents));
   out += labelled("likelihood", fmt::format("{}{}{}", model.likelihood, link_of(model.likelihood),
                                             model.likelihood_guessed ? " (guessed from the outcome)" : ""));
+  if (!model.levels.empty())
+    out += labelled("levels", fmt::format("{}", fmt::join(model.levels, model.likelihood == "ordinal" ? " < " : ", ")),
+                    page_width);
   out += labelled("rows", internal::with_thousands(model.n_rows) +
                               (model.n_rows_dropped > 0 ? fmt::format(" ({} dropped for missing values)",
                                                                       internal::with_thousands(model.n_rows_dropped))

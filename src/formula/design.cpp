@@ -52,15 +52,16 @@ void check_factor(const Variable& variable, const Table& table) {
                   " has one level, " + quoted(variable.levels[0]) + ", in the rows used; a factor needs two");
 }
 
-void check_outcome(const Variable& outcome, const Table& table) {
+void check_outcome(const Variable& outcome, const Table& table, bool any_levels) {
   if (!outcome.is_factor() || outcome.levels.size() == 2) return;
   if (outcome.levels.size() == 1) {
     throw Error(ErrorCode::data, table.source() + ": the outcome " + quoted(outcome.name) + " is " +
                                      quoted(outcome.levels[0]) + " in every row used; two levels are needed");
   }
+  if (any_levels) return;
   throw Error(ErrorCode::data, table.source() + ": the outcome " + quoted(outcome.name) + " has " +
                                    std::to_string(outcome.levels.size()) + " levels (" + listed(outcome.levels, 5) +
-                                   "); a text outcome has two");
+                                   "); a text outcome has two, or more with the likelihoods categorical and ordinal");
 }
 
 }  // namespace
@@ -91,7 +92,7 @@ void Design::State::finish() {
 }
 
 Design Design::make(std::string_view formula, const Table& table, bool no_intercept,
-                    const std::vector<std::string>& needed) {
+                    const std::vector<std::string>& needed, bool any_levels) {
   auto state = std::make_shared<State>();
   state->formula = std::string(formula);
   state->no_intercept = no_intercept;
@@ -123,7 +124,7 @@ Design Design::make(std::string_view formula, const Table& table, bool no_interc
   require_some_rows(table, rows, columns);
 
   fit_coding(state->outcome, table, rows);
-  check_outcome(state->outcome, table);
+  check_outcome(state->outcome, table, any_levels);
   for (Variable& variable : state->variables) {
     fit_coding(variable, table, rows);
     check_factor(variable, table);

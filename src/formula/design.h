@@ -18,7 +18,7 @@ namespace velbo::internal {
 // The left-hand side.
 struct Response {
   std::string name;                 // as written, e.g. "switch" or "log(weight)"
-  std::vector<std::string> levels;  // two levels for a two-level text outcome (second = 1), else empty
+  std::vector<std::string> levels;  // of a text outcome, or one of factor(), sorted; else empty
 };
 
 enum class MissingRows {
@@ -39,9 +39,9 @@ class Design {
   // missing value drops the row; "." does not stand for them.  no_intercept: as if the formula said -1.
   // Throws Error(formula) with the formula and a caret under the place for what cannot be parsed, for unknown columns and
   // functions; Error(data) for columns that cannot be used (text in a number column, with its line; Inf, with its line;
-  // a factor with one level).
+  // a factor with one level, or an outcome that is a factor of more than two unless it may be of any number).
   static Design make(std::string_view formula, const Table& table, bool no_intercept,
-                     const std::vector<std::string>& needed = {});
+                     const std::vector<std::string>& needed = {}, bool any_levels = false);
 
   [[nodiscard]] const std::string& formula() const noexcept;  // as given
   [[nodiscard]] const Response& response() const noexcept;
@@ -54,7 +54,7 @@ class Design {
   template <class T>
   [[nodiscard]] EvaluatedRows<T> evaluate(const Table& table, MissingRows missing,
                                           const std::vector<std::string>& also = {}) const;
-  // The outcome of the given rows (of `evaluate`); a two-level text outcome becomes 0 and 1.
+  // The outcome of the given rows (of `evaluate`); of a factor the levels' indices.
   [[nodiscard]] std::vector<double> evaluate_response(const Table& table, const std::vector<std::int64_t>& rows) const;
 
   [[nodiscard]] nlohmann::json to_json() const;

@@ -94,7 +94,6 @@ Design Design::from_json(const Json& json) try {
   state->terms = expand_formula(state->formula, parsed, state->no_intercept, state->dot_columns);
   const FormulaVariable outcome = {deparse(*parsed.outcome), {std::shared_ptr<void>(), parsed.outcome.get()}};
   state->outcome = variable_from_json(outcome, json.at("outcome"));
-  if (state->outcome.is_factor() && state->outcome.levels.size() != 2) fail("the outcome has more than two levels");
   const Json& variables = json.at("variables");
   if (!variables.is_array() || variables.size() != state->terms.variables.size())
     fail("its variables are not those of the formula");

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "models/link.h"
+#include "models/outcome_levels.h"
 #include "models/row_law.h"
 #include "velbo/error.h"
 
@@ -39,9 +40,28 @@ double average_weight(const GlmData& data) {
   return sum / rows;
 }
 
+// Half a row more keeps the logarithms finite.
+OutcomeScale describe_levels(const GlmData& data) {
+  std::vector<double> rows(data.recipe.levels.size(), 0.0);
+  double total = 0, below = 0;
+  for (std::size_t n = 0; n < data.y.size(); ++n) {
+    rows[static_cast<std::size_t>(data.y[n])] += weight_of(data, n);
+    total += weight_of(data, n);
+  }
+  OutcomeScale out;
+  for (std::size_t c = 0; c + 1 < rows.size(); ++c) {
+    below += rows[c];
+    out.centres.push_back(data.recipe.likelihood == Likelihood::ordinal
+                              ? std::log((below + 0.5) / (total - below + 0.5))
+                              : std::log((rows[c + 1] + 0.5) / (rows[0] + 0.5)));
+  }
+  return out;
+}
+
 }  // namespace
 
 OutcomeScale describe_outcome(const GlmData& data) {
+  if (takes_levels(data.recipe.likelihood)) return describe_levels(data);
   const Link link = link_of(data.recipe.likelihood);
   double total = 0, sum = 0, exposure = 0;
   const double average = average_weight(data);
@@ -116,7 +136,7 @@ std::vector<NamedPrior> choose_priors(const GlmData& data, const GlmOptions& opt
                                                    "negative; give a normal, student_t, cauchy, laplace or flat prior",
                                                    (*given)->text()));
   check_auxiliary(recipe, options);
-  if (options.prior_intercept && !recipe.has_intercept)
+  if (options.prior_intercept && !recipe.has_intercept && recipe.likelihood != Likelihood::ordinal)
     throw Error(ErrorCode::argument, "a prior for the intercept was given, but the model has no intercept");
   const OutcomeScale outcome = describe_outcome(data);
   const auto column_sd = [&](std::size_t j) { return data.column_sd[j] > 0 ? data.column_sd[j] : 1; };
@@ -126,14 +146,16 @@ std::vector<NamedPrior> choose_priors(const GlmData& data, const GlmOptions& opt
     const double ratio = data.column_sd[j] > 0 ? data.column_mean[j] / data.column_sd[j] : 0;
     spread += ratio * ratio;
   }
-  const auto n_coefficients = static_cast<std::size_t>(recipe.n_coefficients());
-  for (std::size_t j = 0; j < n_coefficients; ++j) {
-    const bool intercept = j == 0 && recipe.has_intercept;
-    const auto& given = intercept ? options.prior_intercept : options.prior;
-    const Prior fallback = intercept ? Prior::normal(outcome.centre, 2.5 * outcome.sd * std::sqrt(spread))
-                                     : Prior::normal(0, 2.5 * outcome.sd / column_sd(j));
-    priors.push_back({recipe.names[j], given.value_or(fallback), !given.has_value()});
-  }
+  const double intercept_sd = 2.5 * outcome.sd * std::sqrt(spread);
+  const auto n_columns = static_cast<std::size_t>(data.n_columns);
+  for (std::int64_t k = 0; k < recipe.n_predictors(); ++k)
+    for (std::size_t j = 0; j < n_columns; ++j) {
+      const bool intercept = j == 0 && recipe.has_intercept;
+      const auto& given = intercept ? options.prior_intercept : options.prior;
+      const Prior fallback = intercept ? Prior::normal(outcome.centre_of(k), intercept_sd)
+                                       : Prior::normal(0, 2.5 * outcome.sd / column_sd(j));
+      priors.push_back({recipe.names[priors.size()], given.value_or(fallback), !given.has_value()});
+    }
   if (recipe.has_sigma())
     priors.push_back(
         {recipe.names.back(),
@@ -141,10 +163,11 @@ std::vector<NamedPrior> choose_priors(const GlmData& data, const GlmOptions& opt
          !options.prior_sigma.has_value()});
   if (const RowLaw* const law = row_law(recipe.likelihood); law != nullptr)
     for (const Auxiliary& a : law->auxiliary()) {
-      Prior fallback = a.fallback;
+      Prior fallback = a.are_cutpoints ? Prior::normal(0, intercept_sd) : a.fallback;
       if (a.scales_with_outcome) fallback.scale *= outcome.sd;
       const std::optional<Prior>& given = options.*a.option;
-      priors.push_back({a.name, given.value_or(fallback), !given.has_value()});
+      for (std::int64_t i = 0; i < a.count(recipe.n_levels()); ++i)
+        priors.push_back({recipe.names[priors.size()], given.value_or(fallback), !given.has_value()});
     }
   return priors;
 }

@@ -1,5 +1,6 @@
 // models/default_priors.h - weakly informative priors, scaled to the data as GlmOptions describes.
 #pragma once
+#include <cstddef>
 #include <vector>
 
 #include "models/glm_data.h"
@@ -10,6 +11,13 @@ namespace velbo::internal {
 struct OutcomeScale {
   double centre = 0;
   double sd = 1;  // s_y of GlmOptions
+  // Of an outcome of C levels, else empty: categorical's log ratios to level 1, ordinal's cumulative logits, [C - 1].
+  std::vector<double> centres = {};
+
+  // Of linear predictor k, or of cutpoint k.
+  [[nodiscard]] double centre_of(std::ptrdiff_t k) const {
+    return centres.empty() ? centre : centres[static_cast<std::size_t>(k)];
+  }
 };
 OutcomeScale describe_outcome(const GlmData& data);
 

@@ -14,6 +14,7 @@
 #include "models/glm_checks.h"
 #include "models/glm_data.h"
 #include "models/log_joint.h"
+#include "models/outcome_levels.h"
 #include "models/row_law.h"
 #include "models/row_model.h"
 #include "velbo/error.h"
@@ -22,7 +23,7 @@ namespace velbo {
 namespace internal {
 namespace {
 
-void check_options(Likelihood likelihood, bool has_trials, const GlmOptions& options) {
+void check_options(Likelihood likelihood, bool has_trials, bool has_offset, const GlmOptions& options) {
   if (likelihood == Likelihood::binomial && !has_trials)
     throw Error(ErrorCode::argument, "likelihood binomial needs the number of trials of each row: name their column");
   if (likelihood != Likelihood::binomial && likelihood != Likelihood::automatic && has_trials)
@@ -31,6 +32,37 @@ void check_options(Likelihood likelihood, bool has_trials, const GlmOptions& opt
   if (options.weights_kind == WeightsKind::precision && likelihood != Likelihood::gaussian)
     throw Error(ErrorCode::argument,
                 fmt::format("precision weights are for likelihood gaussian, not {}", name(likelihood)));
+  if (!options.levels.empty() && !takes_levels(likelihood))
+    throw Error(
+        ErrorCode::argument,
+        fmt::format("levels were given, but likelihood {} has none; categorical and ordinal have", name(likelihood)));
+  if (has_offset && likelihood == Likelihood::categorical)
+    throw Error(ErrorCode::argument,
+                "an offset was given, but likelihood categorical takes none: its rows have a predictor for each level "
+                "but the first");
+}
+
+// The cutpoints of ordinal are its intercepts.  A formula without one would code its factors by all their levels, whose sum nothing
+// but a prior would tell from the cutpoints.
+bool has_intercept(Likelihood likelihood, bool wanted) {
+  if (likelihood != Likelihood::ordinal) return wanted;
+  if (!wanted)
+    throw Error(ErrorCode::argument,
+                "likelihood ordinal has no intercept that could be left out: its cutpoints are the intercepts; write "
+                "the formula without -1 or 0");
+  return false;
+}
+
+// Names of columns become those of all latents.
+void name_latents(GlmRecipe& recipe) {
+  if (recipe.likelihood == Likelihood::categorical) {
+    const std::vector<std::string> columns = std::move(recipe.names);
+    recipe.names.clear();
+    for (std::size_t c = 1; c < recipe.levels.size(); ++c)
+      for (const std::string& column : columns) recipe.names.push_back(fmt::format("{}[{}]", column, recipe.levels[c]));
+  }
+  for (std::string& name : auxiliary_names(recipe.likelihood, recipe.n_levels()))
+    recipe.names.push_back(std::move(name));
 }
 
 // Weighted mean and sd of each column; the intercept's are 1 and 0.
@@ -72,31 +104,35 @@ double log_normaliser(const GlmData& data) {
 }
 
 // What both constructors have in common, once the columns are filled.
-void finish(GlmData& data, Likelihood likelihood, const std::string& outcome, bool has_levels,
-            const GlmOptions& options, const PlaceOfRow& place) {
+void finish(GlmData& data, Likelihood likelihood, LevelledOutcome outcome, const GlmOptions& options,
+            const PlaceOfRow& place) {
+  const bool has_levels = !outcome.texts.empty();
   if (data.n_rows == 0)
     throw Error(ErrorCode::data, data.n_rows_dropped == 0
                                      ? std::string("there are no rows")
                                      : fmt::format("all {} rows have a missing value", data.n_rows_dropped));
   if (likelihood == Likelihood::automatic) {
     data.likelihood_guessed = data.trials.empty();
-    likelihood = data.trials.empty() ? guess_likelihood(outcome, data.y, has_levels) : Likelihood::binomial;
+    likelihood = data.trials.empty() ? guess_likelihood(outcome.name, data.y, has_levels) : Likelihood::binomial;
   }
-  if (has_levels && likelihood != Likelihood::bernoulli && likelihood != Likelihood::binomial)
+  if (has_levels && likelihood != Likelihood::bernoulli && likelihood != Likelihood::binomial &&
+      !takes_levels(likelihood))
     throw Error(ErrorCode::argument,
-                fmt::format("outcome {} is text, but likelihood {} needs numbers", outcome, name(likelihood)));
+                fmt::format("outcome {} is text, but likelihood {} needs numbers", outcome.name, name(likelihood)));
   data.recipe.likelihood = likelihood;
   data.recipe.weights_kind = options.weights_kind;
-  check_options(likelihood, !data.trials.empty(), options);
+  check_options(likelihood, !data.trials.empty(), !data.offset.empty(), options);
   check_weights(options.weights, data.weights, place);
   check_trials(options.trials, data.trials, place);
-  check_outcome(likelihood, outcome, data.y, data.trials, data.weights, place);
+  check_outcome(likelihood, outcome.name, data.y, data.trials, data.weights, place);
+  if (takes_levels(likelihood)) {
+    outcome.order = options.levels;
+    data.recipe.levels = code_levels(outcome, data.weights, place, data.y);
+  }
   data.recipe.has_offset = !data.offset.empty();
   data.recipe.offset = options.offset;
   data.recipe.trials = options.trials;
-  if (data.recipe.has_sigma()) data.recipe.names.emplace_back("sigma");
-  if (const RowLaw* const law = row_law(likelihood); law != nullptr)
-    for (const Auxiliary& a : law->auxiliary()) data.recipe.names.emplace_back(a.name);
+  name_latents(data.recipe);
   describe_columns(data);
   data.priors = choose_priors(data, options);
   data.log_normaliser = log_normaliser(data);
@@ -109,7 +145,7 @@ std::shared_ptr<const GlmData> from_table(std::string_view formula, Likelihood l
     if (!column->empty()) needed.push_back(*column);
   if (table.n_rows() == 0) throw Error(ErrorCode::data, table.source() + ": the table has no rows");
   auto data = std::make_shared<GlmData>();
-  const Design design = Design::make(formula, table, options.no_intercept, needed);
+  const Design design = Design::make(formula, table, options.no_intercept, needed, takes_levels(likelihood));
   EvaluatedRows<double> rows = design.evaluate<double>(table, MissingRows::drop);
   data->n_rows = static_cast<std::int64_t>(rows.row.size());
   data->n_rows_dropped = table.n_rows() - data->n_rows;
@@ -117,18 +153,19 @@ std::shared_ptr<const GlmData> from_table(std::string_view formula, Likelihood l
     throw Error(ErrorCode::data,
                 fmt::format("{}: every one of the {} rows has a missing value in a column of the model", table.source(),
                             table.n_rows()));
-  data->n_columns = static_cast<std::int64_t>(design.names().size());
-  if (data->n_columns == 0) throw Error(ErrorCode::formula, "the formula has no terms: nothing to fit");
-  data->x = FeatureMatrix::adopt(std::move(rows.x), data->n_rows, data->n_columns, design.has_intercept() ? 1 : 0);
+  const auto n_columns = static_cast<std::int64_t>(design.names().size());
+  if (n_columns == 0) throw Error(ErrorCode::formula, "the formula has no terms: nothing to fit");
+  data->x = FeatureMatrix::adopt(std::move(rows.x), data->n_rows, n_columns, design.has_intercept() ? 1 : 0);
   data->y = design.evaluate_response(table, rows.row);
   if (!options.weights.empty()) data->weights = number_column(table, options.weights, rows.row);
   if (!options.offset.empty()) data->offset = number_column(table, options.offset, rows.row);
   if (!options.trials.empty()) data->trials = number_column(table, options.trials, rows.row);
   data->recipe.formula = design.formula();
   data->recipe.design = design;
-  data->recipe.has_intercept = design.has_intercept();
-  data->recipe.names = design.names();
-  finish(*data, likelihood, design.response().name, !design.response().levels.empty(), options,
+  data->recipe.has_intercept = has_intercept(likelihood, design.has_intercept());
+  data->recipe.names.assign(design.names().begin() + data->recipe.first_design_column(), design.names().end());
+  data->n_columns = static_cast<std::int64_t>(data->recipe.names.size());
+  finish(*data, likelihood, {.name = design.response().name, .texts = design.response().levels}, options,
          [&](std::int64_t n) { return table.place(rows.row[static_cast<std::size_t>(n)]); });
   return data;
 }
@@ -159,15 +196,16 @@ std::shared_ptr<const GlmData> from_arrays(Likelihood likelihood, const GlmArray
   expect_length("names", arrays.names.size(), arrays.names.empty() ? 0 : x.n_columns());
   auto data = std::make_shared<GlmData>();
   GlmRecipe& recipe = data->recipe;
-  recipe.has_intercept = !options.no_intercept;
+  recipe.has_intercept = has_intercept(likelihood, !options.no_intercept);
   if (recipe.has_intercept) recipe.names.emplace_back("Intercept");
   for (std::int64_t j = 0; j < x.n_columns(); ++j)
     recipe.names.push_back(arrays.names.empty() ? fmt::format("x{}", j + 1)
                                                 : arrays.names[static_cast<std::size_t>(j)]);
-  if (recipe.names.empty()) throw Error(ErrorCode::shape, "x has no columns and there is no intercept: nothing to fit");
-  recipe.formula = recipe.has_intercept ? "y ~ 1" : "y ~ 0";
+  if (recipe.names.empty() && options.no_intercept)
+    throw Error(ErrorCode::shape, "x has no columns and there is no intercept: nothing to fit");
+  recipe.formula = options.no_intercept ? "y ~ 0" : "y ~ 1";
   if (x.n_columns() > 3) {
-    recipe.formula = fmt::format("y ~ {}{} + ... + {}", recipe.has_intercept ? "" : "0 + ",
+    recipe.formula = fmt::format("y ~ {}{} + ... + {}", options.no_intercept ? "0 + " : "",
                                  recipe.names[recipe.has_intercept ? 1 : 0], recipe.names.back());
   } else {
     for (std::int64_t j = 0; j < x.n_columns(); ++j)
@@ -188,7 +226,7 @@ std::shared_ptr<const GlmData> from_arrays(Likelihood likelihood, const GlmArray
     if (!std::isfinite(data->y[n]))
       throw Error(ErrorCode::data, fmt::format("row {}: outcome y is {}, expected a finite number", n, data->y[n]));
   if (arrays.y_holds_labels) read_labels(likelihood, *data);
-  finish(*data, likelihood, "y", false, options, place);
+  finish(*data, likelihood, {.name = "y", .holds_labels = arrays.y_holds_labels}, options, place);
   return data;
 }
 
@@ -209,6 +247,7 @@ std::int64_t Glm::n_rows_dropped() const noexcept { return data_->n_rows_dropped
 std::int64_t Glm::n_latents() const noexcept { return data_->recipe.n_latents(); }
 const std::vector<std::string>& Glm::names() const noexcept { return data_->recipe.names; }
 const std::optional<std::array<double, 2>>& Glm::labels() const noexcept { return data_->recipe.labels; }
+const std::vector<std::string>& Glm::levels() const noexcept { return data_->recipe.levels; }
 const std::vector<NamedPrior>& Glm::priors() const noexcept { return data_->priors; }
 
 double Glm::log_joint(std::span<const double> z) const {

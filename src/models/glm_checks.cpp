@@ -96,6 +96,8 @@ void check_outcome(Likelihood likelihood, const std::string& outcome, std::span<
                                                    y[first], counted));
       }
       return;
+    case Likelihood::categorical:  // models/outcome_levels.h
+    case Likelihood::ordinal:
     case Likelihood::automatic: return;
   }
 }

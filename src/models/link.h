@@ -13,7 +13,9 @@ constexpr Link link_of(Likelihood likelihood) noexcept {
     case Likelihood::gamma: return Link::log;
     case Likelihood::bernoulli:
     case Likelihood::binomial:
-    case Likelihood::beta: return Link::logit;
+    case Likelihood::beta:
+    case Likelihood::categorical:  // log ratios of probabilities, and of cumulative ones
+    case Likelihood::ordinal: return Link::logit;
     case Likelihood::automatic:
     case Likelihood::gaussian:
     case Likelihood::student_t: break;

@@ -20,7 +20,7 @@ class OutcomeLaw {
   [[nodiscard]] virtual double width(double eta, const double* aux) const noexcept = 0;
 };
 
-// Null where row_law() is.
+// Null where row_law() is, and for outcomes of several levels (posterior/level_prediction.h).
 const OutcomeLaw* outcome_law(Likelihood likelihood) noexcept;
 
 }  // namespace velbo::internal

@@ -42,6 +42,7 @@ FamilyKind Posterior::family() const noexcept { return state_->family.kind(); }
 Likelihood Posterior::likelihood() const noexcept { return state_->recipe.likelihood; }
 const std::string& Posterior::formula() const noexcept { return state_->recipe.formula; }
 const std::optional<std::array<double, 2>>& Posterior::labels() const noexcept { return state_->recipe.labels; }
+const std::vector<std::string>& Posterior::levels() const noexcept { return state_->recipe.levels; }
 const std::vector<double>& Posterior::unconstrained_mean() const noexcept { return state_->mean; }
 
 std::vector<double> Posterior::unconstrained_covariance() const {

@@ -5,8 +5,10 @@
 //   metadata  format "velbo.posterior", format_version "1", velbo_version,
 //             recipe (JSON: what new rows need to become predictors; of a Model its parameters), summary (JSON, may be empty), crc32
 //
-// Posteriors of a Model have format_version "2", of a formula whose likelihood is one of models/row_law.h "3".
+// Posteriors of a Model have format_version "2", of a formula whose likelihood is one of models/row_law.h "3", or "4" where the
+// outcome has levels.
 // format_version changes when an older velbo could no longer read a newer file rightly.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -15,6 +17,7 @@
 
 #include "fit/names.h"
 #include "io/safetensors.h"
+#include "models/outcome_levels.h"
 #include "models/row_law.h"
 #include "models/row_model.h"
 #include "posterior/posterior_state.h"
@@ -31,7 +34,10 @@ using internal::Tensor;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* format_name = "velbo.posterior";
-constexpr int format_version = 1, format_version_of_models = 2, format_version_of_row_laws = 3;
+constexpr int format_version = 1, format_version_of_models = 2, format_version_of_row_laws = 3,
+              format_version_of_levels = 4;
+constexpr std::array format_versions = {format_version, format_version_of_models, format_version_of_row_laws,
+                                        format_version_of_levels};
 
 std::string recipe_to_text(const GlmRecipe& recipe, FamilyKind family) {
   Json json;
@@ -45,6 +51,7 @@ std::string recipe_to_text(const GlmRecipe& recipe, FamilyKind family) {
   json["offset"] = recipe.offset;
   json["trials"] = recipe.trials;
   json["labels"] = recipe.labels ? Json(*recipe.labels) : Json(nullptr);
+  if (!recipe.levels.empty()) json["levels"] = recipe.levels;
   json["design"] = recipe.design ? Json(recipe.design->to_json()) : Json(nullptr);
   try {
     return json.dump();
@@ -72,6 +79,7 @@ GlmRecipe recipe_from_json(const Json& json) {
     recipe.labels = {0, 0};  // which check_recipe() refuses
     if (labels.size() == 2) recipe.labels = {labels[0], labels[1]};
   }
+  if (json.contains("levels")) recipe.levels = json.at("levels").get<std::vector<std::string>>();
   if (!json.at("design").is_null()) recipe.design = internal::Design::from_json(nlohmann::json(json.at("design")));
   return recipe;
 }
@@ -118,29 +126,56 @@ Safetensors read_posterior_file(const std::string& path, bool metadata_only) {
   if (metadata_at(path, file, "format") != format_name)
     fail(path, "is a safetensors file, but not a posterior of velbo");
   const std::string& version = metadata_at(path, file, "format_version");
-  if (version != std::to_string(format_version) && version != std::to_string(format_version_of_models) &&
-      version != std::to_string(format_version_of_row_laws))
+  const bool known = std::any_of(format_versions.begin(), format_versions.end(),
+                                 [&](int known_version) { return version == std::to_string(known_version); });
+  if (!known)
     fail(path, "has format version " + version + ", written by velbo " + metadata_at(path, file, "velbo_version") +
                    "; this is velbo " + velbo::version() + ", which reads versions " + std::to_string(format_version) +
-                   " to " + std::to_string(format_version_of_row_laws));
+                   " to " + std::to_string(format_versions.back()));
   return file;
+}
+
+void check_levels(const std::string& path, const GlmRecipe& recipe) {
+  const std::vector<std::string>& levels = recipe.levels;
+  if (!internal::takes_levels(recipe.likelihood)) {
+    if (!levels.empty()) fail(path, "has levels of an outcome that has none");
+    if (recipe.design && recipe.design->response().levels.size() > 2) fail(path, "has an outcome of too many levels");
+    return;
+  }
+  std::vector<std::string> sorted = levels;
+  std::sort(sorted.begin(), sorted.end());
+  if (levels.size() < 2 || recipe.n_levels() > internal::kMostLevels ||
+      std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
+    fail(path, "has levels that are not at least two, each once");
+  if (recipe.likelihood == Likelihood::ordinal ? recipe.has_intercept : recipe.has_offset)
+    fail(path, "has an intercept or an offset that its likelihood cannot have");
+  if (recipe.n_coefficients() >= 0 && recipe.n_coefficients() % recipe.n_predictors() != 0)
+    fail(path, "has coefficients that are not as many for each level");
+  if (!recipe.design || recipe.design->response().levels.empty()) return;
+  const std::vector<std::string>& found = recipe.design->response().levels;
+  if (!std::is_permutation(levels.begin(), levels.end(), found.begin(), found.end()))
+    fail(path, "has levels that are not those of its design's outcome");
 }
 
 void check_recipe(const std::string& path, const GlmRecipe& recipe) {
   if (recipe.likelihood == Likelihood::automatic) fail(path, "names no likelihood");
+  check_levels(path, recipe);
   if (recipe.n_coefficients() < 0 || recipe.names.empty()) fail(path, "has no parameters");
   if (recipe.n_coefficients() < (recipe.has_intercept ? 1 : 0)) fail(path, "has no coefficient for its intercept");
   if (recipe.labels && (recipe.likelihood != Likelihood::bernoulli || !((*recipe.labels)[0] < (*recipe.labels)[1])))
     fail(path, "has labels that are not two, increasing, of a bernoulli outcome");
   if (!recipe.design) return;
-  if (static_cast<std::int64_t>(recipe.design->names().size()) != recipe.n_coefficients() ||
-      recipe.design->has_intercept() != recipe.has_intercept || recipe.design->formula() != recipe.formula)
+  const std::int64_t skipped = recipe.first_design_column();
+  const bool needs_intercept = recipe.has_intercept || recipe.likelihood == Likelihood::ordinal;
+  if (static_cast<std::int64_t>(recipe.design->names().size()) != skipped + recipe.n_columns() ||
+      recipe.design->has_intercept() != needs_intercept || recipe.design->formula() != recipe.formula)
     fail(path, "has a design that does not fit its parameters");
   if (recipe.has_offset == recipe.offset.empty()) fail(path, "has an offset without a column");
   if ((recipe.likelihood == Likelihood::binomial) == recipe.trials.empty()) fail(path, "has trials without a column");
 }
 
 int version_of(const PosteriorState& state) {
+  if (!state.recipe.levels.empty()) return format_version_of_levels;
   return state.model ? format_version_of_models : state.of_formula ? format_version_of_row_laws : format_version;
 }
 

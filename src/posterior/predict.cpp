@@ -1,10 +1,12 @@
-// posterior/predict.cpp - predictions for new rows, by quadrature.
+// posterior/predict.cpp - predictions for new rows, by quadrature or fixed points.
 #include <cmath>
 #include <limits>
 #include <optional>
 #include <string>
 
 #include "data/text.h"
+#include "models/outcome_levels.h"
+#include "posterior/level_prediction.h"
 #include "posterior/linear_map.h"
 #include "posterior/posterior_state.h"
 #include "posterior/row_prediction.h"
@@ -30,27 +32,44 @@ void require_formula(const PosteriorState& state) {
                                          "parameters instead");
 }
 
+void check_interval(double interval) {
+  if (!(interval > 0 && interval < 1))
+    throw Error(ErrorCode::argument,
+                "interval is " + internal::format_number(interval) + ", expected a probability between 0 and 1");
+}
+
 RowPredictor make_row_predictor(const PosteriorState& state, const PredictOptions& options) {
-  if (!(options.interval > 0 && options.interval < 1))
-    throw Error(ErrorCode::argument, "interval is " + internal::format_number(options.interval) +
-                                         ", expected a probability between 0 and 1");
   const std::vector<double> mean(state.mean.begin() + state.recipe.n_coefficients(), state.mean.end());
   return {state.recipe.likelihood, options, mean, internal::auxiliary_covariance(state)};
 }
 
-// One row at a time into the four columns.
+// One row at a time into the four columns, or their one for each level.
 class Collector {
  public:
-  Collector(const PosteriorState& state, const PredictOptions& options, std::int64_t n_rows)
-      : map_(state), predictor_(make_row_predictor(state, options)) {
+  Collector(const PosteriorState& state, const PredictOptions& options, std::int64_t n_rows) {
+    check_interval(options.interval);
+    std::size_t width = 1;
+    if (internal::takes_levels(state.recipe.likelihood)) {
+      levels_.emplace(state, options);
+      out_.levels = levels_->levels();
+      width = levels_->width();
+    } else {
+      map_.emplace(state);
+      predictor_.emplace(make_row_predictor(state, options));
+    }
     for (std::vector<double>* column : {&out_.mean, &out_.sd, &out_.lower, &out_.upper})
-      column->assign(size(n_rows), nan);
+      column->assign(size(n_rows) * width, nan);
   }
 
   void set(std::int64_t row, const double* x, double offset, double trials) {
-    LinearPredictor eta = map_.apply(x);
+    if (levels_) {
+      const std::size_t at = size(row) * levels_->width();
+      levels_->predict(x, offset, &out_.mean[at], &out_.sd[at], &out_.lower[at], &out_.upper[at]);
+      return;
+    }
+    LinearPredictor eta = map_->apply(x);
     eta.mean += offset;
-    const internal::RowPrediction p = predictor_.predict(eta, trials);
+    const internal::RowPrediction p = predictor_->predict(eta, trials);
     out_.mean[size(row)] = p.mean;
     out_.sd[size(row)] = p.sd;
     out_.lower[size(row)] = p.lower;
@@ -60,8 +79,9 @@ class Collector {
   Predictions take() { return std::move(out_); }
 
  private:
-  LinearMap map_;
-  RowPredictor predictor_;
+  std::optional<LinearMap> map_;
+  std::optional<RowPredictor> predictor_;
+  std::optional<internal::LevelPredictor> levels_;  // in place of both
   Predictions out_;
 };
 
@@ -105,12 +125,12 @@ Predictions Posterior::predict(const Table& table, const PredictOptions& options
   if (!recipe.offset.empty()) offset = internal::number_column(table, recipe.offset, usable);
   if (with_trials) trials = internal::number_column(table, recipe.trials, usable);
 
-  const std::int64_t d = recipe.n_coefficients();
+  const std::int64_t first = recipe.first_design_column(), d = first + recipe.n_columns();
   std::size_t next = 0;
   for (std::size_t i = 0; i < rows.row.size(); ++i) {
     if (rows.complete[i] == 0) continue;
     if (with_trials && !is_count(trials[next])) fail_trials(table.place(rows.row[i]), trials[next]);
-    collector.set(rows.row[i], rows.x.data() + i * size(d), offset.empty() ? 0 : offset[next],
+    collector.set(rows.row[i], rows.x.data() + i * size(d) + first, offset.empty() ? 0 : offset[next],
                   with_trials ? trials[next] : 1);
     ++next;
   }
@@ -127,10 +147,10 @@ Predictions Posterior::predict_rows(const FeatureMatrix& x, std::span<const doub
   const GlmRecipe& recipe = state_->recipe;
   require_formula(*state_);
   const std::int64_t first = recipe.has_intercept ? 1 : 0, n_rows = x.n_rows();
-  const std::int64_t n_predictors = recipe.n_coefficients() - first;
-  if (x.is_sparse() ? x.n_columns() > n_predictors : x.n_columns() != n_predictors)
+  const std::int64_t n_features = recipe.n_columns() - first;
+  if (x.is_sparse() ? x.n_columns() > n_features : x.n_columns() != n_features)
     throw Error(ErrorCode::shape, "x has " + std::to_string(x.n_columns()) + " columns, the model has " +
-                                      std::to_string(n_predictors) + " predictors");
+                                      std::to_string(n_features) + " predictors");
   const bool with_trials = needs_trials(recipe, options);
   if (recipe.has_offset && offset.empty() && n_rows > 0)
     throw Error(ErrorCode::argument, "the model has an offset: give the rows' offset");
@@ -140,7 +160,7 @@ Predictions Posterior::predict_rows(const FeatureMatrix& x, std::span<const doub
   if (with_trials && !trials.empty()) expect_rows("trials", trials.size(), n_rows);
 
   Collector collector(*state_, options, n_rows);
-  std::vector<double> row(size(recipe.n_coefficients()), 0.0);
+  std::vector<double> row(size(recipe.n_columns()), 0.0);
   if (recipe.has_intercept) row[0] = 1;
   const std::span<double> features = std::span(row).subspan(size(first), size(x.n_columns()));
   for (std::int64_t i = 0; i < n_rows; ++i) {

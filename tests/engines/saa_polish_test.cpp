@@ -1,5 +1,6 @@
 // The ELBO over fixed draws: the draws' moments, exactness on Gaussian models, resuming, and what is left out.
 #include "engines/saa_polish.h"
+#include "math/matched_normals.h"
 
 #include <gtest/gtest.h>
 

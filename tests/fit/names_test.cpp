@@ -17,9 +17,9 @@ TEST(Names, ReadBackAsTheSame) {
   for (const auto s : {Scalar::automatic, Scalar::float32, Scalar::float64}) EXPECT_EQ(parse_scalar(name(s)), s);
   for (const auto kind : {FamilyKind::automatic, FamilyKind::mean_field, FamilyKind::full_rank})
     EXPECT_EQ(parse_family(name(kind)), kind);
-  for (const auto l :
-       {Likelihood::automatic, Likelihood::gaussian, Likelihood::bernoulli, Likelihood::binomial, Likelihood::poisson,
-        Likelihood::student_t, Likelihood::negative_binomial, Likelihood::gamma, Likelihood::beta})
+  for (const auto l : {Likelihood::automatic, Likelihood::gaussian, Likelihood::bernoulli, Likelihood::binomial,
+                       Likelihood::poisson, Likelihood::student_t, Likelihood::negative_binomial, Likelihood::gamma,
+                       Likelihood::beta, Likelihood::categorical, Likelihood::ordinal})
     EXPECT_EQ(parse_likelihood(name(l)), l);
   for (const auto kind : {PredictionKind::response, PredictionKind::linear, PredictionKind::outcome})
     EXPECT_EQ(parse_prediction_kind(name(kind)), kind);
@@ -33,7 +33,7 @@ TEST(Names, ReadBackAsTheSame) {
 TEST(Names, MistakesAreExplained) {
   EXPECT_EQ(error_of([] { (void)parse_likelihood("bernouli"); }),
             "argument| unknown likelihood \"bernouli\"; did you mean bernoulli? (there are auto, gaussian, bernoulli, "
-            "binomial, poisson, student_t, negative_binomial, gamma, beta)");
+            "binomial, poisson, student_t, negative_binomial, gamma, beta, categorical, ordinal)");
   EXPECT_EQ(error_of([] { (void)parse_family("x"); }),
             "argument| unknown family \"x\" (there are auto, mean_field, full_rank, low_rank)");
 }

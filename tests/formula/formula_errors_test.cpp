@@ -222,7 +222,9 @@ TEST(FormulaErrors, LevelsOfFactorsAndOutcomes) {
   EXPECT_EQ(refusal("switch ~ factor(same)"),
             "data| wells.csv: factor(same) has one level, \"x\", in the rows used; a factor needs two");
   EXPECT_EQ(refusal("grade ~ distance"),
-            "data| wells.csv: the outcome \"grade\" has 3 levels (a, b, c); a text outcome has two");
+            "data| wells.csv: the outcome \"grade\" has 3 levels (a, b, c); a text outcome has two, or more with the "
+            "likelihoods categorical and ordinal");
+  EXPECT_EQ(error_of([] { (void)Design::make("grade ~ distance", wells(), false, {}, true); }), "nothing");
   EXPECT_EQ(refusal("same ~ distance"),
             "data| wells.csv: the outcome \"same\" is \"x\" in every row used; two levels are needed");
 }

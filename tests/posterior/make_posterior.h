@@ -14,23 +14,30 @@
 
 namespace velbo::test {
 
-// A model from arrays with an intercept: names Intercept, x1, ... [, sigma, and what else the likelihood has].
+// A model from arrays with an intercept, but for ordinal: names Intercept, x1, ... [, sigma, and what else the likelihood has].
+// levels: of an outcome that has some, whose coefficients are named alike.  Of low rank there are two loadings.
 inline Posterior make_posterior(Likelihood likelihood, FamilyKind family, std::vector<double> mean,
-                                std::vector<double> scale) {
+                                std::vector<double> scale, std::vector<std::string> levels = {}) {
   internal::GlmRecipe recipe;
   recipe.formula = "y ~ x";
   recipe.likelihood = likelihood;
-  const auto coefficients = mean.size() - static_cast<std::size_t>(internal::n_auxiliary(likelihood));
-  for (std::size_t i = 0; i < coefficients; ++i) recipe.names.push_back(i == 0 ? "Intercept" : "x" + std::to_string(i));
-  if (recipe.has_sigma()) recipe.names.emplace_back("sigma");
+  recipe.levels = std::move(levels);
+  recipe.has_intercept = likelihood != Likelihood::ordinal;
+  const std::vector<std::string> auxiliary = internal::auxiliary_names(likelihood, recipe.n_levels());
+  const std::size_t coefficients = mean.size() - auxiliary.size();
+  for (std::size_t i = 0; i < coefficients; ++i)
+    recipe.names.push_back(i == 0 && recipe.has_intercept ? "Intercept" : "x" + std::to_string(i));
+  recipe.names.insert(recipe.names.end(), auxiliary.begin(), auxiliary.end());
   std::optional<Parameters> of_formula;
-  if (const internal::RowLaw* const law = internal::row_law(likelihood); law != nullptr) {
-    for (const internal::Auxiliary& a : law->auxiliary()) recipe.names.emplace_back(a.name);
-    of_formula = internal::row_model_parameters(recipe);
-  }
+  if (internal::row_law(likelihood) != nullptr) of_formula = internal::row_model_parameters(recipe);
   const auto d = static_cast<std::int64_t>(mean.size());
-  return Posterior(std::make_shared<const PosteriorState>(PosteriorState{
-      std::move(recipe), GaussianFamily(family, d), std::move(mean), std::move(scale), {}, std::move(of_formula)}));
+  return Posterior(std::make_shared<const PosteriorState>(
+      PosteriorState{std::move(recipe),
+                     GaussianFamily(family, d, family == FamilyKind::low_rank ? 2 : 0),
+                     std::move(mean),
+                     std::move(scale),
+                     {},
+                     std::move(of_formula)}));
 }
 
 // Three latents that are correlated, the last one (log sigma for the Gaussian likelihood) too.
