@@ -52,7 +52,11 @@ class Tape {
   std::vector<double> adjoints_;
 };
 
-// The one that this thread writes on; null outside gradient_by_reverse().
+inline Tape& own_tape_of_thread() {
+  thread_local Tape tape;
+  return tape;
+}
+// The same while gradient_by_reverse() runs, else null: found without asking whether it was made already.
 inline constinit thread_local Tape* tape_of_thread = nullptr;
 
 }  // namespace internal
@@ -134,11 +138,11 @@ namespace internal {
 // f(const Reverse* x) at x [n], and its gradient [n].  f may itself come here, and may throw.
 template <class F>
 double gradient_by_reverse(const F& f, std::int64_t n, const double* x, double* gradient) {
-  thread_local Tape tape;
   struct Recording {  // of an f within an f the nodes lie behind those of the outer one
+    Tape& tape = own_tape_of_thread();
     Tape* const before = tape_of_thread;
     const std::size_t size = tape.size();
-    Recording() noexcept { tape_of_thread = &tape; }
+    Recording() { tape_of_thread = &tape; }
     ~Recording() {
       tape.cut(size);
       tape_of_thread = before;
@@ -149,7 +153,7 @@ double gradient_by_reverse(const F& f, std::int64_t n, const double* x, double* 
   std::vector<Reverse> variables(static_cast<std::size_t>(n));
   for (std::size_t i = 0; i < variables.size(); ++i) variables[i] = Reverse::variable(x[i]);
   const Reverse result = f(static_cast<const Reverse*>(variables.data()));
-  tape.derivatives(result.node(), static_cast<std::uint32_t>(recording.size), {gradient, variables.size()});
+  recording.tape.derivatives(result.node(), static_cast<std::uint32_t>(recording.size), {gradient, variables.size()});
   return value_of(result);
 }
 

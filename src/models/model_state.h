@@ -18,7 +18,7 @@ struct ModelState {
   Plates plates = {};
   std::optional<VelboDeviceModel> device = {};
   std::shared_ptr<const void> device_owner = {};  // of what `device` points to, where somebody gave it
-  std::shared_ptr<const RowSum> row_sum = {};  // a formula's rows; added as those of plates are
+  std::shared_ptr<const RowSum> row_sum = {};     // a formula's rows; added as those of plates are
 
   [[nodiscard]] std::int64_t n_rows() const { return plates.n_rows() + (row_sum ? row_sum->n_rows() : 0); }
 

@@ -105,8 +105,10 @@ TEST(Reverse, Matrices) {
 // An f that differentiates inside itself, and one that throws in the middle, leave the tape as it was.
 TEST(Reverse, WithinItselfAndAfterAnException) {
   const auto inner = [](const Reverse* x) { return x[0] * x[0] * x[1]; };
+  std::uint32_t first_node = 0;
   const auto outer = [&](const Reverse* x) {
     const Reverse before = x[0] * x[1];
+    first_node = x[0].node();
     const std::array at = {value_of(x[0]), value_of(x[1])};
     std::array<double, 2> slope{};
     const double value = internal::gradient_by_reverse(inner, 2, at.data(), slope.data());
@@ -118,6 +120,7 @@ TEST(Reverse, WithinItselfAndAfterAnException) {
     EXPECT_EQ(internal::gradient_by_reverse(outer, 2, x.data(), gradient.data()), 1.5 * 1.5 * -2 + 9);
     EXPECT_EQ(gradient[0], 2 * 1.5 * -2 + 2 * -3.0 * -2);
     EXPECT_EQ(gradient[1], 1.5 * 1.5 + 2 * -3.0 * 1.5);
+    EXPECT_EQ(first_node, 1U);  // of a tape that holds nothing of what went before
   };
   check();
   const auto broken = [](const Reverse* t) -> Reverse {
