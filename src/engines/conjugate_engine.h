@@ -15,6 +15,7 @@ struct ConjugateSettings {
   std::int64_t batch_size = 0;  // units; cavi takes all
   double delay = 1, forgetting = 0.7;
   std::uint64_t seed = 1;
+  double gain_before_moves = 1e-3;  // memoized: nats a unit; passes that raise the ELBO by less are followed by trials
 };
 
 // report().error_sd is nats a unit that the last pass gained, which is what the tolerance of such a fit is in.
@@ -75,7 +76,7 @@ class Svi final : public ConjugateEngineBase {
   double pass_elbo_ = 0;  // of this pass's batches so far: their estimates, weighted by units
 };
 
-// Steps by batches whose statistics are kept.
+// Steps by batches whose statistics are kept, and moves that the model proposes.
 class Memoized final : public ConjugateEngineBase {
  public:
   Memoized(ConjugateModel& model, std::vector<double> statistics, const ConjugateSettings& settings);
@@ -90,6 +91,8 @@ class Memoized final : public ConjugateEngineBase {
   [[nodiscard]] double elbo() const;
   void step() override;
   void add_up();
+  // What the model proposes, a few trials after a pass.  While there may be more, the fit has not converged.
+  void try_proposals();
   [[nodiscard]] std::span<double> batch(std::int64_t b) {
     return std::span(batches_).subspan(static_cast<std::size_t>(b) * statistics_.size(), statistics_.size());
   }
