@@ -13,6 +13,7 @@
 #include "velbo/family.h"
 #include "velbo/fit.h"
 #include "velbo/functions.h"
+#include "velbo/gaussian_mixture.h"
 #include "velbo/glm.h"
 #include "velbo/gradient_options.h"
 #include "velbo/importance.h"
