@@ -45,6 +45,21 @@ extern "C" void on_bus_error(int /*signal*/) {
   ::_exit(failure);
 }
 
+// Of all commands and of theirs.
+void allow_extras(CLI::App& app) {
+  // What is left over is explained by refuse_extras(), with suggestions.
+  app.allow_extras();
+  for (CLI::App* command : app.get_subcommands({})) {
+    allow_extras(*command);
+    fold_descriptions(*command);
+  }
+}
+
+void refuse_extras(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) refuse_extras(*command);
+  refuse_unknown(app);
+}
+
 int run(int argc, const char* const* argv) {
   CLI::App program("Bayesian regression by variational inference", "velbo");
   program.set_version_flag("--version", std::string("velbo ") + version());
@@ -54,14 +69,10 @@ int run(int argc, const char* const* argv) {
   add_predict(program, action);
   add_sample(program, action);
   add_summary(program, action);
+  add_mixture(program, action);
   add_convert(program, action);
   add_info(program, action);
-  // What is left over is explained by refuse_unknown(), with suggestions.
-  program.allow_extras();
-  for (CLI::App* command : program.get_subcommands({})) {
-    command->allow_extras();
-    fold_descriptions(*command);
-  }
+  allow_extras(program);
 
   try {
     program.parse(argc, argv);
@@ -73,11 +84,10 @@ int run(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return report(explain(error), user_mistake);
   }
-  for (const CLI::App* command : program.get_subcommands()) refuse_unknown(*command);
-  refuse_unknown(program);
+  refuse_extras(program);
   if (!action)
     throw Error(ErrorCode::argument,
-                "no command is given: velbo fit, predict, sample, summary, convert or info (velbo --help)");
+                "no command is given: velbo fit, predict, sample, summary, mixture, convert or info (velbo --help)");
   return action();
 }
 

@@ -30,10 +30,10 @@ constexpr int kComponents = 4, kComponentsOfFewProducts = kWide ? 8 : 4, kFewPro
 constexpr std::int64_t kPanelBytes = 24576;
 constexpr std::int64_t kRowsOfAFlush = 1024;  // sums of so many rows are T's
 
-// A density below e^-80 of the largest (double: e^-700) is nothing: its products with small numbers would be subnormal, which
+// A density below e^-60 of the largest (double: e^-600) is nothing: sums of its products with small numbers would be subnormal, which
 // processors are slow at.
 template <class T>
-constexpr T kNothing = sizeof(T) == sizeof(float) ? T(-80) : T(-700);
+constexpr T kNothing = sizeof(T) == sizeof(float) ? T(-60) : T(-600);
 
 VELBO_HD std::int64_t up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
 
@@ -143,16 +143,14 @@ struct Walk {
     weights = memory.take(kTile);
     most = memory.take(kTile);
     total = memory.take(kTile);
-    products = memory.take(kTile * panel + up(d, lanes) + 2 * lanes);
-    ones = memory.take(d + lanes);
-    for (std::int64_t j = 0; j < d + lanes; ++j) ones[j] = 1;
+    products = memory.take(kTile * (panel + lanes) + up(d, lanes) + 2 * lanes);
     counts = memory.take(k * lanes);
     sums = memory.take(k * width);
     own_sums = memory.take(own_width);
   }
   static std::int64_t scratch(MixtureForm form, std::int64_t d, std::int64_t k) {
     const std::int64_t panel_most =
-        kPanelBytes / static_cast<std::int64_t>(sizeof(T)) + kTile * kProductVectors * lanes;
+        kPanelBytes / static_cast<std::int64_t>(sizeof(T)) + kTile * (kProductVectors + 1) * lanes;
     return kTile * (2 * d + 2 * lanes) + 2 * (d + 4) * kTile + k * kTile + 3 * kTile + panel_most + 4 * d + k * lanes +
            k * (d * (1 + shifts_of(form, d)) + lanes) + d * cyclic_shifts(d) + 64 * lanes + 1024;
   }
@@ -174,9 +172,14 @@ struct Walk {
       for (std::int64_t j = 0; j < d; ++j) to[d + j] = to[j];
     }
     for (std::int64_t i = n * row_length; i < used * row_length; ++i) rows[i] = 0;
+    // The next tile comes while this one is worked on.
+    const std::int64_t last = next + kTile < c.end ? next + kTile : c.end;
+    const char* const to = reinterpret_cast<const char*>(base + last * c.rows.stride);
+    for (const char* p = reinterpret_cast<const char*>(base + next * c.rows.stride); p < to; p += 64)
+      __builtin_prefetch(p, 0, 2);
   }
 
-  bool load_tile() {
+  __attribute__((noinline)) bool load_tile() {
     begin = next;
     if (begin >= c.end) return false;
     n = c.end - begin < kTile ? c.end - begin : kTile;
@@ -194,7 +197,7 @@ struct Walk {
   }
 
   // Features of the tile's rows into x [D, kTile].
-  void turn() {
+  __attribute__((noinline)) void turn() {
     for (std::int64_t first = 0; first < used; first += lanes)
       for (std::int64_t j = 0; j < d; j += lanes) {
         Vector<T> v[lanes];
@@ -302,7 +305,7 @@ struct Walk {
   }
 
   // Log densities to responsibilities.
-  void normalise() {
+  __attribute__((noinline)) void normalise() {
     const std::int64_t size = used;
     for (std::int64_t row = 0; row < size; ++row) most[row] = r[row];
     for (std::int64_t component = 1; component < k; ++component) {
@@ -360,37 +363,39 @@ struct Walk {
 
   // Elements `from` .. `to` - 1 of the runs of products, for each row, into `products` with rows of `length`.  first_shift: the shift of
   // the first run; -1 stands for z itself.
-  void form_products(std::int64_t first_shift, std::int64_t from, std::int64_t to, std::int64_t length) {
-    for (std::int64_t row = 0; row < n; ++row) {
-      const T* z = rows + row * row_length;
-      T* out = products + row * length;
-      std::int64_t run = from / d, j = from % d, at = from;
-      while (at < to) {
-        const std::int64_t shift = first_shift + run;
-        const T* other = shift < 0 ? ones : z + shift;
-        const std::int64_t count = d - j < to - at ? d - j : to - at;
-        // The last vector goes beyond the run; what is there is written afterwards.
-        for (std::int64_t i = 0; i < count; i += lanes) store(out + i, load(z + j + i) * load(other + j + i));
-        out += count;
-        at += count;
-        ++run;
-        j = 0;
+  __attribute__((noinline)) void form_products(std::int64_t first_shift, std::int64_t from, std::int64_t to,
+                                               std::int64_t length) {
+    for (std::int64_t at = from; at < to;) {
+      const std::int64_t j = at % d, shift = first_shift + at / d;
+      const std::int64_t count = d - j < to - at ? d - j : to - at;
+      // The last vector goes beyond the run; what is there is written afterwards, or is nobody's.
+      for (std::int64_t i = 0; i < count; i += lanes) {
+        const T* z = rows + j + i;
+        T* out = products + (at - from) + i;
+        if (shift < 0) {
+          for (std::int64_t row = 0; row < n; ++row, z += row_length, out += length) store(out, load(z));
+        } else {
+          for (std::int64_t row = 0; row < n; ++row, z += row_length, out += length)
+            store(out, load(z) * load(z + shift));
+        }
       }
+      at += count;
     }
   }
 
   void add_run(std::int64_t first_shift, std::int64_t all, std::int64_t components, const T* weight, T* out,
                std::int64_t out_length) {
     for (std::int64_t from = 0; from < all; from += panel) {
-      const std::int64_t to = all - from < panel ? all : from + panel, length = up(to - from, lanes);
+      const std::int64_t to = all - from < panel ? all : from + panel, used_length = up(to - from, lanes);
+      const std::int64_t length = used_length + lanes;
       form_products(first_shift, from, to, length);
-      for (std::int64_t at = 0; at < length; at += kProductVectors * lanes)
-        add_vectors<T, kProductVectors>((length - at) / lanes, components, weight, products + at, length, n,
+      for (std::int64_t at = 0; at < used_length; at += kProductVectors * lanes)
+        add_vectors<T, kProductVectors>((used_length - at) / lanes, components, weight, products + at, length, n,
                                         out + from + at, out_length);
     }
   }
 
-  void add_sums() {
+  __attribute__((noinline)) void add_sums() {
     if (c.rows.weights != nullptr)
       for (std::int64_t component = 0; component < k; ++component) {
         T* __restrict l = r + component * kTile;
@@ -454,7 +459,7 @@ struct Walk {
   std::int64_t row_length = 0, panel = 0, width = 0, own_width = 0;
   std::int64_t next = 0, begin = 0, n = 0, used = 0, unflushed = 0;
   T *rows = nullptr, *x = nullptr, *whitened = nullptr, *r = nullptr, *weights = nullptr, *most = nullptr,
-    *total = nullptr, *products = nullptr, *ones = nullptr, *counts = nullptr, *sums = nullptr, *own_sums = nullptr;
+    *total = nullptr, *products = nullptr, *counts = nullptr, *sums = nullptr, *own_sums = nullptr;
 };
 
 template <class T>

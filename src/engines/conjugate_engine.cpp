@@ -30,8 +30,9 @@ void read(const EngineState& state, const std::string& name, std::vector<double>
 
 }  // namespace
 
-ConjugateEngineBase::ConjugateEngineBase(ConjugateModel& model, std::vector<double> statistics)
+ConjugateEngineBase::ConjugateEngineBase(ConjugateModel& model, std::vector<double> statistics, const char* stage)
     : model_(model), statistics_(std::move(statistics)) {
+  report_.stage = stage;
   model_.set_statistics(statistics_);
 }
 
@@ -83,7 +84,7 @@ void Cavi::step() {
 }
 
 Svi::Svi(ConjugateModel& model, std::vector<double> statistics, const ConjugateSettings& settings)
-    : ConjugateEngineBase(model, std::move(statistics)),
+    : ConjugateEngineBase(model, std::move(statistics), "svi"),
       settings_(settings),
       order_(n_batches_of(model.n_units(), settings.batch_size), 1, make_key(settings.seed, Purpose::shuffle)) {}
 
@@ -124,7 +125,7 @@ void Svi::load(const EngineState& state) {
 }
 
 Memoized::Memoized(ConjugateModel& model, std::vector<double> statistics, const ConjugateSettings& settings)
-    : ConjugateEngineBase(model, std::move(statistics)),
+    : ConjugateEngineBase(model, std::move(statistics), "memoized"),
       settings_(settings),
       batches_(static_cast<std::size_t>(n_batches_of(model.n_units(), settings.batch_size)) * statistics_.size()),
       rest_(static_cast<std::size_t>(n_batches_of(model.n_units(), settings.batch_size))) {}

@@ -21,8 +21,8 @@ struct ConjugateSettings {
 // report().error_sd is nats a unit that the last pass gained, which is what the tolerance of such a fit is in.
 class ConjugateEngineBase : public Engine {
  public:
-  // `statistics` [n_statistics]: where the fit starts.
-  ConjugateEngineBase(ConjugateModel& model, std::vector<double> statistics);
+  // `statistics` [n_statistics]: where the fit starts.  stage: for progress.
+  ConjugateEngineBase(ConjugateModel& model, std::vector<double> statistics, const char* stage);
 
   void advance(std::int64_t n_steps) final;
   [[nodiscard]] const EngineReport& report() const final { return report_; }
@@ -50,7 +50,8 @@ class ConjugateEngineBase : public Engine {
 // Coordinate ascent: a step is a pass over all units.
 class Cavi final : public ConjugateEngineBase {
  public:
-  Cavi(ConjugateModel& model, std::vector<double> statistics) : ConjugateEngineBase(model, std::move(statistics)) {}
+  Cavi(ConjugateModel& model, std::vector<double> statistics)
+      : ConjugateEngineBase(model, std::move(statistics), "cavi") {}
   [[nodiscard]] double evaluate() override { return report_.elbo; }
 
  private:
