@@ -14,6 +14,7 @@
 #include "velbo/family.h"
 #include "velbo/fit.h"
 #include "velbo/functions.h"
+#include "velbo/gaussian_mixture.h"
 #include "velbo/glm.h"
 #include "velbo/gradient_options.h"
 #include "velbo/hidden_markov.h"

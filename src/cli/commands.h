@@ -18,6 +18,7 @@ void add_fit(CLI::App& program, Action& action);
 void add_predict(CLI::App& program, Action& action);
 void add_sample(CLI::App& program, Action& action);
 void add_summary(CLI::App& program, Action& action);
+void add_mixture(CLI::App& program, Action& action);
 void add_convert(CLI::App& program, Action& action);
 void add_hmm(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);

@@ -68,6 +68,7 @@ int run(int argc, const char* const* argv) {
   add_predict(program, action);
   add_sample(program, action);
   add_summary(program, action);
+  add_mixture(program, action);
   add_convert(program, action);
   add_hmm(program, action);
   add_info(program, action);
@@ -88,7 +89,7 @@ int run(int argc, const char* const* argv) {
   refuse_all_unknown(program);
   if (!action)
     throw Error(ErrorCode::argument,
-                "no command is given: velbo fit, predict, sample, summary, convert, hmm or info (velbo --help)");
+                "no command is given: velbo fit, predict, sample, summary, mixture, convert, hmm or info (velbo --help)");
   return action();
 }
 

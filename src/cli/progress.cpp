@@ -47,8 +47,8 @@ std::string pace_text(const StepReport& report, const Pace& pace) {
   return out;
 }
 
-std::string error_text(double error_sd) {
-  return std::isfinite(error_sd) ? fmt::format("error {:.2g} sd", error_sd) : std::string("error not known yet");
+std::string error_text(double error, const std::string& unit) {
+  return std::isfinite(error) ? fmt::format("error {:.2g} {}", error, unit) : std::string("error not known yet");
 }
 
 }  // namespace
@@ -60,10 +60,11 @@ ProgressMode parse_progress_mode(std::string_view text) {
   throw Error(ErrorCode::argument, "--progress is " + internal::quoted(text) + ", expected auto, always or never");
 }
 
-std::string bar_text(const StepReport& report, const Pace& pace, std::size_t width) {
+std::string bar_text(const StepReport& report, const Pace& pace, std::size_t width, const std::string& unit) {
   const double done = std::isfinite(report.progress) ? std::clamp(report.progress, 0.0, 1.0) : 0;
-  const std::string text = fmt::format(" {:3.0f} %  step {}, {}, {}, {}, {}", 100 * done, report.step, report.stage,
-                                       elbo_text(report.elbo), error_text(report.error_sd), pace_text(report, pace));
+  const std::string text =
+      fmt::format(" {:3.0f} %  step {}, {}, {}, {}, {}", 100 * done, report.step, report.stage, elbo_text(report.elbo),
+                  error_text(report.error_sd, unit), pace_text(report, pace));
   const std::size_t cells = width > text.size() + 2 ? std::min<std::size_t>(30, width - text.size() - 2) : 0;
   std::string out;
   if (cells >= 5) {
@@ -73,12 +74,12 @@ std::string bar_text(const StepReport& report, const Pace& pace, std::size_t wid
   return (out + text).substr(0, width);
 }
 
-std::string line_text(const StepReport& report, const Pace& pace) {
+std::string line_text(const StepReport& report, const Pace& pace, const std::string& unit) {
   return fmt::format("step {}: {}, {}, {}, {}\n", report.step, report.stage, elbo_text(report.elbo),
-                     error_text(report.error_sd), pace_text(report, pace));
+                     error_text(report.error_sd, unit), pace_text(report, pace));
 }
 
-Progress::Progress(ProgressMode mode) {
+Progress::Progress(ProgressMode mode, std::string unit) : unit_(std::move(unit)) {
   const bool terminal = is_stderr_terminal();
   if (mode == ProgressMode::never) return;
   if (terminal) style_ = Style::bar;
@@ -94,16 +95,17 @@ void Progress::show(const StepReport& report) {
   switch (style_) {
     case Style::bar:
       if (report.seconds < patience || (!first_ && now - last_ < bar_interval)) return;
-      write_stderr("\r" + bar_text(report, *pace_, terminal_width() - 1) + "\033[K");  // the last column would wrap
+      write_stderr("\r" + bar_text(report, *pace_, terminal_width() - 1, unit_) +
+                   "\033[K");  // the last column would wrap
       drawn_ = true;
       break;
     case Style::lines:
       if (!first_ && now - last_ < line_interval) return;
-      write_stderr(line_text(report, *pace_));
+      write_stderr(line_text(report, *pace_, unit_));
       break;
     default:  // a log: nothing of a short fit
       if (now - last_ < log_interval) return;
-      write_stderr(line_text(report, *pace_));
+      write_stderr(line_text(report, *pace_, unit_));
   }
   first_ = false;
   last_ = now;

@@ -27,7 +27,8 @@ struct Pace {
 // seconds, or, when asked for always, from the first step on every second.
 class Progress {
  public:
-  explicit Progress(ProgressMode mode);
+  // unit: of the error, as in "error 0.1 sd".
+  explicit Progress(ProgressMode mode, std::string unit = "sd");
   ~Progress() { wipe(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -37,6 +38,7 @@ class Progress {
 
  private:
   enum class Style { none, bar, lines, log } style_ = Style::none;
+  std::string unit_;
   bool drawn_ = false;
   bool first_ = true;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
@@ -44,7 +46,8 @@ class Progress {
 };
 
 // The bar, exactly `width` columns or less; the text after it is cut where it does not fit.
-[[nodiscard]] std::string bar_text(const StepReport& report, const Pace& pace, std::size_t width);
-[[nodiscard]] std::string line_text(const StepReport& report, const Pace& pace);
+[[nodiscard]] std::string bar_text(const StepReport& report, const Pace& pace, std::size_t width,
+                                   const std::string& unit = "sd");
+[[nodiscard]] std::string line_text(const StepReport& report, const Pace& pace, const std::string& unit = "sd");
 
 }  // namespace velbo::cli

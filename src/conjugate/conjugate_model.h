@@ -42,6 +42,12 @@ class ConjugateModel {
   // E_q[log p(globals)] - E_q[log q(globals)], that is -KL(q || prior).
   [[nodiscard]] virtual double global_elbo() const = 0;
 
+  // Globals of another structure that memoized is to try, given the sums over all units: false where there are none worth it, else
+  // their statistics into `proposal` [n_statistics].  It visits all units from there, keeps what came of it if the ELBO rose, and tells
+  // by judge() whether it did.
+  virtual bool propose(std::span<const double> /*statistics*/, std::span<double> /*proposal*/) { return false; }
+  virtual void judge(bool /*accepted*/) {}
+
   // What a resumed fit needs beside the statistics, which it has been given before load(): local factors that were kept, and what
   // set_statistics() makes in more than one step.
   virtual void save(EngineState& /*state*/) const {}

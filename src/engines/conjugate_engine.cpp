@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "velbo/random.h"
@@ -29,8 +30,9 @@ void read(const EngineState& state, const std::string& name, std::vector<double>
 
 }  // namespace
 
-ConjugateEngineBase::ConjugateEngineBase(ConjugateModel& model, std::vector<double> statistics)
+ConjugateEngineBase::ConjugateEngineBase(ConjugateModel& model, std::vector<double> statistics, const char* stage)
     : model_(model), statistics_(std::move(statistics)) {
+  report_.stage = stage;
   model_.set_statistics(statistics_);
 }
 
@@ -82,7 +84,7 @@ void Cavi::step() {
 }
 
 Svi::Svi(ConjugateModel& model, std::vector<double> statistics, const ConjugateSettings& settings)
-    : ConjugateEngineBase(model, std::move(statistics)),
+    : ConjugateEngineBase(model, std::move(statistics), "svi"),
       settings_(settings),
       order_(n_batches_of(model.n_units(), settings.batch_size), 1, make_key(settings.seed, Purpose::shuffle)) {}
 
@@ -123,7 +125,7 @@ void Svi::load(const EngineState& state) {
 }
 
 Memoized::Memoized(ConjugateModel& model, std::vector<double> statistics, const ConjugateSettings& settings)
-    : ConjugateEngineBase(model, std::move(statistics)),
+    : ConjugateEngineBase(model, std::move(statistics), "memoized"),
       settings_(settings),
       batches_(static_cast<std::size_t>(n_batches_of(model.n_units(), settings.batch_size)) * statistics_.size()),
       rest_(static_cast<std::size_t>(n_batches_of(model.n_units(), settings.batch_size))) {}
@@ -154,7 +156,37 @@ void Memoized::step() {
   const bool pass_is_over = b + 1 == n_batches();
   if (pass_is_over) add_up();
   model_.set_statistics(statistics_);
-  if (pass_is_over) finish_pass(elbo());
+  if (!pass_is_over) return;
+  finish_pass(elbo());
+  if (!report_.diverged && report_.error_sd < settings_.gain_before_moves) try_proposals();
+}
+
+void Memoized::try_proposals() {
+  constexpr int kTrialsOfAPass = 3;
+  const double gain = report_.error_sd;
+  std::vector<double> proposal(statistics_.size());
+  for (int trial = 0; model_.propose(statistics_, proposal); ++trial) {
+    report_.error_sd = std::numeric_limits<double>::infinity();  // also where the next pass has to go on with trials
+    if (trial == kTrialsOfAPass) return;
+    const std::vector<double> batches = batches_, rest = rest_, statistics = statistics_;
+    model_.set_statistics(proposal);
+    for (std::int64_t b = 0; b < n_batches(); ++b) visit(b);
+    add_up();
+    model_.set_statistics(statistics_);
+    const double reached = elbo();
+    const bool accepted = reached > report_.elbo;
+    model_.judge(accepted);
+    if (accepted) {
+      report_.elbo = reached;
+      trace_.push_back(reached);
+      return;
+    }
+    batches_ = batches;
+    rest_ = rest;
+    statistics_ = statistics;
+    model_.set_statistics(statistics_);
+  }
+  report_.error_sd = gain;
 }
 
 // Anew, so that rounding does not pile up in differences.

@@ -15,13 +15,14 @@ struct ConjugateSettings {
   std::int64_t batch_size = 0;  // units; cavi takes all
   double delay = 1, forgetting = 0.7;
   std::uint64_t seed = 1;
+  double gain_before_moves = 1e-3;  // memoized: nats a unit; passes that raise the ELBO by less are followed by trials
 };
 
 // report().error_sd is nats a unit that the last pass gained, which is what the tolerance of such a fit is in.
 class ConjugateEngineBase : public Engine {
  public:
-  // `statistics` [n_statistics]: where the fit starts.
-  ConjugateEngineBase(ConjugateModel& model, std::vector<double> statistics);
+  // `statistics` [n_statistics]: where the fit starts.  stage: for progress.
+  ConjugateEngineBase(ConjugateModel& model, std::vector<double> statistics, const char* stage);
 
   void advance(std::int64_t n_steps) final;
   [[nodiscard]] const EngineReport& report() const final { return report_; }
@@ -49,7 +50,8 @@ class ConjugateEngineBase : public Engine {
 // Coordinate ascent: a step is a pass over all units.
 class Cavi final : public ConjugateEngineBase {
  public:
-  Cavi(ConjugateModel& model, std::vector<double> statistics) : ConjugateEngineBase(model, std::move(statistics)) {}
+  Cavi(ConjugateModel& model, std::vector<double> statistics)
+      : ConjugateEngineBase(model, std::move(statistics), "cavi") {}
   [[nodiscard]] double evaluate() override { return report_.elbo; }
 
  private:
@@ -75,7 +77,7 @@ class Svi final : public ConjugateEngineBase {
   double pass_elbo_ = 0;  // of this pass's batches so far: their estimates, weighted by units
 };
 
-// Steps by batches whose statistics are kept.
+// Steps by batches whose statistics are kept, and moves that the model proposes.
 class Memoized final : public ConjugateEngineBase {
  public:
   Memoized(ConjugateModel& model, std::vector<double> statistics, const ConjugateSettings& settings);
@@ -90,6 +92,8 @@ class Memoized final : public ConjugateEngineBase {
   [[nodiscard]] double elbo() const;
   void step() override;
   void add_up();
+  // What the model proposes, a few trials after a pass.  While there may be more, the fit has not converged.
+  void try_proposals();
   [[nodiscard]] std::span<double> batch(std::int64_t b) {
     return std::span(batches_).subspan(static_cast<std::size_t>(b) * statistics_.size(), statistics_.size());
   }

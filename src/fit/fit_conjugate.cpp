@@ -22,7 +22,8 @@ void require(bool sound, const char* what, double value, const char* expected) {
 
 std::unique_ptr<ConjugateEngineBase> make_engine(ConjugateModel& model, std::vector<double> statistics,
                                                  const ConjugateOptions& options) {
-  const ConjugateSettings settings{options.batch_size, options.delay, options.forgetting, options.seed};
+  const ConjugateSettings settings{options.batch_size, options.delay, options.forgetting, options.seed,
+                                   std::max(1e-3, options.tolerance)};
   switch (options.engine) {
     case ConjugateEngine::svi: return std::make_unique<Svi>(model, std::move(statistics), settings);
     case ConjugateEngine::memoized: return std::make_unique<Memoized>(model, std::move(statistics), settings);

@@ -8,6 +8,7 @@
 #include "data/text.h"
 #include "velbo/conjugate.h"
 #include "velbo/error.h"
+#include "velbo/gaussian_mixture.h"
 
 namespace velbo {
 namespace {
@@ -30,6 +31,13 @@ constexpr std::array engines = {Named{EngineKind::automatic, "auto"},
 constexpr std::array conjugate_engines = {
     Named{ConjugateEngine::automatic, "auto"}, Named{ConjugateEngine::cavi, "cavi"},
     Named{ConjugateEngine::memoized, "memoized"}, Named{ConjugateEngine::svi, "svi"}};
+
+constexpr std::array covariance_kinds = {
+    Named{CovarianceKind::full, "full"}, Named{CovarianceKind::diagonal, "diagonal"},
+    Named{CovarianceKind::tied, "tied"}, Named{CovarianceKind::spherical, "spherical"}};
+
+constexpr std::array weights_priors = {Named{WeightsPrior::dirichlet, "dirichlet"},
+                                       Named{WeightsPrior::dirichlet_process, "dirichlet_process"}};
 
 constexpr std::array estimators = {Named{Estimator::automatic, "auto"}, Named{Estimator::weights, "weights"},
                                    Named{Estimator::local, "local"}, Named{Estimator::quadrature, "quadrature"}};
@@ -106,6 +114,12 @@ EngineKind parse_engine(std::string_view text) { return parse_in(engines, "engin
 
 std::string_view name(ConjugateEngine engine) noexcept { return name_in(conjugate_engines, engine); }
 ConjugateEngine parse_conjugate_engine(std::string_view text) { return parse_in(conjugate_engines, "engine", text); }
+
+std::string_view name(CovarianceKind kind) noexcept { return name_in(covariance_kinds, kind); }
+CovarianceKind parse_covariance_kind(std::string_view text) { return parse_in(covariance_kinds, "covariance", text); }
+
+std::string_view name(WeightsPrior prior) noexcept { return name_in(weights_priors, prior); }
+WeightsPrior parse_weights_prior(std::string_view text) { return parse_in(weights_priors, "weights prior", text); }
 
 std::string_view name(Estimator estimator) noexcept { return name_in(estimators, estimator); }
 Estimator parse_estimator(std::string_view text) { return parse_in(estimators, "estimator", text); }

@@ -1,0 +1,199 @@
+// cli/mixture_fit.cpp - `velbo mixture fit`.
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/mixture_commands.h"
+#include "cli/mixture_data.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "data/text.h"
+#include "velbo/error.h"
+#include "velbo/gaussian_mixture.h"
+
+namespace velbo::cli {
+namespace {
+
+struct Arguments {
+  std::string data, columns, weights, start, init, update, out, json;
+  GaussianMixtureOptions options;
+  std::int64_t threads = 0;
+  ProgressMode progress = ProgressMode::automatic;
+  bool quiet = false, no_merges = false;
+};
+
+template <class Read>
+void add_text(CLI::App& command, const std::string& option, const std::string& type, const std::string& help,
+              Read read) {
+  command
+      .add_option_function<std::string>(
+          option, [read](const std::string& text) { read(text); }, help)
+      ->type_name(type);
+}
+
+// Responsibilities, a row for each row, or means, a row for each component.
+void read_start(const Arguments& a, const MixtureInput& input, GaussianMixtureOptions& options) {
+  if (a.start.empty()) return;
+  NpyArray array = read_npy(a.start);
+  if (array.n_rows == input.x.n_rows() && array.n_columns == options.n_components) {
+    options.responsibilities = std::move(array.values);
+  } else if (array.n_rows == options.n_components && array.n_columns == input.x.n_columns()) {
+    options.means = std::move(array.values);
+  } else {
+    throw Error(ErrorCode::shape, a.start + ": is [" + std::to_string(array.n_rows) + ", " +
+                                      std::to_string(array.n_columns) + "], expected responsibilities [" +
+                                      std::to_string(input.x.n_rows()) + ", " + std::to_string(options.n_components) +
+                                      "] or means [" + std::to_string(options.n_components) + ", " +
+                                      std::to_string(input.x.n_columns()) + "]");
+  }
+}
+
+GaussianMixtureFit fit(const Arguments& a, const MixtureInput& input, GaussianMixtureOptions options) {
+  if (!a.update.empty()) return partial_fit(GaussianMixture::load(a.update), input.x, options.fit, input.weights);
+  return fit_gaussian_mixture(input.x, options, input.weights);
+}
+
+void check(const Arguments& a) {
+  require(a.data, "--data", "it names the table or array to fit to");
+  if (!a.out.empty() && a.out == a.json)
+    throw Error(ErrorCode::argument, "--out and --json name the same file, " + a.out);
+  if (a.out == "-") throw Error(ErrorCode::argument, "--out is -, expected a file: a posterior is not text");
+  if (!a.update.empty() && (!a.start.empty() || !a.init.empty()))
+    throw Error(ErrorCode::argument, "--update goes on from a fit, so that neither --start nor --init can be given");
+}
+
+int run(const Arguments& a) {
+  check(a);
+  require_writable(a.out);
+  require_writable(a.options.fit.checkpoint);
+  std::unique_ptr<Output> json;
+  if (!a.json.empty()) json = std::make_unique<Output>(a.json);
+  const MixtureInput input =
+      read_mixture_input(a.data, a.columns.empty() ? std::vector<std::string>{} : split_names(a.columns), a.weights);
+  GaussianMixtureOptions options = a.options;
+  options.names = input.names;
+  options.merges = !a.no_merges;
+  options.fit.threads = static_cast<int>(a.threads);
+  read_start(a, input, options);
+  if (!a.init.empty()) options.init = std::make_shared<const GaussianMixture>(GaussianMixture::load(a.init));
+
+  catch_interrupts(a.quiet);
+  Progress progress(a.quiet ? ProgressMode::never : a.progress, "nats a row");
+  options.fit.progress = [&progress](const StepReport& report) {
+    progress.show(report);
+    return !is_interrupted();
+  };
+  const GaussianMixtureFit result = fit(a, input, options);
+  progress.wipe();
+  if (!a.out.empty()) result.save(a.out);
+  if (json) {
+    json->write(result.to_json());
+    json->finish();
+  }
+  if (!a.quiet) {
+    if (a.json == "-") {
+      write_stderr(result.report());
+    } else {
+      write_stdout(result.report());
+    }
+  }
+  return result.run.converged() ? success : not_converged;
+}
+
+void add_model_options(CLI::App& command, Arguments& a) {
+  GaussianMixtureOptions& o = a.options;
+  command.add_option("--data", a.data, "Table with a header (.csv, .tsv), or an array (.npy), used where it lies")
+      ->type_name("FILE");
+  command.add_option("--columns", a.columns, "Columns of the table, with commas between them [all that are numbers]")
+      ->type_name("A,B,...");
+  command.add_option("--weights", a.weights, "Column of weights, or a .npy file: a row counts that often")
+      ->type_name("COL");
+  add_whole(command, "--components", o.n_components, 1, "Number of components; of a Dirichlet process at most [1]");
+  add_text(command, "--covariance", "KIND", "full, diagonal, tied or spherical [full]",
+           [&o](const std::string& text) { o.covariance = parse_covariance_kind(text); });
+  add_text(command, "--weights-prior", "NAME", "dirichlet or dirichlet_process [dirichlet]",
+           [&o](const std::string& text) { o.weights_prior = parse_weights_prior(text); });
+  add_positive(command, "--concentration", o.concentration, "Of that prior [1 / components; of a Dirichlet process 1]");
+  add_positive(command, "--prior-kappa", o.prior_kappa, "Rows that the prior of a mean counts for [0.01]");
+  add_positive(command, "--degrees-of-freedom", o.degrees_of_freedom,
+               "Of the covariances' prior [features + 2; diagonal and spherical 3]");
+}
+
+void add_method_options(CLI::App& command, Arguments& a) {
+  ConjugateOptions& f = a.options.fit;
+  add_text(
+      command, "--engine", "NAME",
+      "cavi: all rows at a time; memoized: batches, kept sums, merges; svi: random batches [cavi; memoized where a "
+      "batch size is given]",
+      [&f](const std::string& text) { f.engine = parse_conjugate_engine(text); });
+  add_whole(command, "--batch-size", f.batch_size, 1, "Rows a step, of memoized and svi [a twentieth of all]");
+  add_positive(command, "--tolerance", f.tolerance, "Nats a row that a last pass may gain [1e-5]");
+  add_whole(command, "--max-passes", f.max_passes, 1, "Over all rows [1000; svi 20]");
+  add_positive(command, "--max-seconds", f.max_seconds, "Ends the fit then [no limit]");
+  add_text(command, "--delay", "X", "Of svi's steps (step + delay)^-forgetting [1]", [&f](const std::string& text) {
+    const std::optional<double> value = internal::parse_number(text);
+    if (!value || !(*value >= 0) || std::isinf(*value))
+      throw Error(ErrorCode::argument, "--delay is " + internal::quoted(text) + ", expected a number, 0 or more");
+    f.delay = *value;
+  });
+  add_positive(command, "--forgetting", f.forgetting, "Of svi's steps, above 0.5 and at most 1 [0.7]");
+  add_whole(command, "--restarts", a.options.n_restarts, 1, "Starts, of which the best ELBO is kept [1]");
+  command.add_option("--start", a.start, "Where to begin (.npy): responsibilities, or means of components [k-means++]")
+      ->type_name("FILE");
+  command.add_option("--init", a.init, "Saved fit whose responsibilities the fit begins with")->type_name("FIT");
+  command.add_option("--update", a.update, "Saved fit that the new rows are added to; its model is taken")
+      ->type_name("FIT");
+  command.add_flag("--no-merges", a.no_merges, "memoized: no two components become one");
+  add_positive(command, "--prune-below", a.options.prune_below,
+               "Takes out components of less expected weight, in rows, at the end [none]");
+  add_text(command, "--scalar", "TYPE", "float or double, of arithmetic by row [the data's]",
+           [&f](const std::string& text) { f.scalar = parse_scalar(text); });
+  add_whole(command, "--threads", a.threads, 0, "0: as many as there are processors [0]", 4096);
+  add_seed(command, f.seed);
+}
+
+void add_output_options(CLI::App& command, Arguments& a) {
+  command
+      .add_option("--checkpoint", a.options.fit.checkpoint,
+                  "Where the running fit's state goes, every 30 s and at the end")
+      ->type_name("FILE");
+  command
+      .add_option("--resume", a.options.fit.resume,
+                  "State to go on from: the result is that of a fit never interrupted")
+      ->type_name("FILE");
+  command.add_option("--out", a.out, "Where the fitted mixture goes")->type_name("FIT");
+  command
+      .add_option("--json", a.json,
+                  "Where the summary goes as JSON; -: standard output, and the table to standard error")
+      ->type_name("FILE");
+  add_text(command, "--progress", "WHEN", "auto: a bar on a terminal; always: lines elsewhere; never [auto]",
+           [&a](const std::string& text) { a.progress = parse_progress_mode(text); });
+  command.add_flag("--quiet", a.quiet, "Print nothing but errors");
+}
+
+}  // namespace
+
+void add_mixture_fit(CLI::App& mixture, Action& action) {
+  CLI::App* command = mixture.add_subcommand("fit", "Fit a Gaussian mixture and print its components");
+  auto a = std::make_shared<Arguments>();
+  command->option_defaults()->group("Model");
+  add_model_options(*command, *a);
+  command->option_defaults()->group("Method");
+  add_method_options(*command, *a);
+  command->option_defaults()->group("Output");
+  add_output_options(*command, *a);
+  command->footer(
+      "Exit status: 0 converged; 3 finished, but not converged (results are written); 2 a mistake in the command or "
+      "the\n"
+      "data; 1 a failure.  Ctrl-C keeps what has been fitted.\n\n"
+      "Examples:\n"
+      "  velbo mixture fit --data iris.csv --components 3 --out iris.velbo\n"
+      "  velbo mixture fit --data X.npy --components 30 --weights-prior dirichlet_process --engine memoized\n"
+      "  velbo mixture fit --data more.csv --update iris.velbo --out iris.velbo");
+  command->callback([&action, a] { action = [a] { return run(*a); }; });
+}
+
+}  // namespace velbo::cli
