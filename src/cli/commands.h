@@ -19,6 +19,7 @@ void add_predict(CLI::App& program, Action& action);
 void add_sample(CLI::App& program, Action& action);
 void add_summary(CLI::App& program, Action& action);
 void add_convert(CLI::App& program, Action& action);
+void add_topics(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 
 }  // namespace velbo::cli

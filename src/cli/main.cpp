@@ -45,6 +45,20 @@ extern "C" void on_bus_error(int /*signal*/) {
   ::_exit(failure);
 }
 
+void prepare(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->allow_extras();
+    fold_descriptions(*command);
+    prepare(*command);
+  }
+}
+
+// Of the commands that were given, the innermost first.
+void refuse_all_unknown(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) refuse_all_unknown(*command);
+  refuse_unknown(app);
+}
+
 int run(int argc, const char* const* argv) {
   CLI::App program("Bayesian regression by variational inference", "velbo");
   program.set_version_flag("--version", std::string("velbo ") + version());
@@ -55,13 +69,11 @@ int run(int argc, const char* const* argv) {
   add_sample(program, action);
   add_summary(program, action);
   add_convert(program, action);
+  add_topics(program, action);
   add_info(program, action);
   // What is left over is explained by refuse_unknown(), with suggestions.
   program.allow_extras();
-  for (CLI::App* command : program.get_subcommands({})) {
-    command->allow_extras();
-    fold_descriptions(*command);
-  }
+  prepare(program);
 
   try {
     program.parse(argc, argv);
@@ -73,11 +85,10 @@ int run(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return report(explain(error), user_mistake);
   }
-  for (const CLI::App* command : program.get_subcommands()) refuse_unknown(*command);
-  refuse_unknown(program);
+  refuse_all_unknown(program);
   if (!action)
     throw Error(ErrorCode::argument,
-                "no command is given: velbo fit, predict, sample, summary, convert or info (velbo --help)");
+                "no command is given: velbo fit, predict, sample, summary, convert, topics or info (velbo --help)");
   return action();
 }
 

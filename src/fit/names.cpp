@@ -8,6 +8,7 @@
 #include "data/text.h"
 #include "velbo/conjugate.h"
 #include "velbo/error.h"
+#include "velbo/topics.h"
 
 namespace velbo {
 namespace {
@@ -30,6 +31,12 @@ constexpr std::array engines = {Named{EngineKind::automatic, "auto"},
 constexpr std::array conjugate_engines = {
     Named{ConjugateEngine::automatic, "auto"}, Named{ConjugateEngine::cavi, "cavi"},
     Named{ConjugateEngine::memoized, "memoized"}, Named{ConjugateEngine::svi, "svi"}};
+
+constexpr std::array corpus_formats = {Named{CorpusFormat::automatic, "auto"}, Named{CorpusFormat::ldac, "ldac"},
+                                       Named{CorpusFormat::libsvm, "libsvm"}, Named{CorpusFormat::binary, "binary"}};
+
+constexpr std::array unknown_words = {Named{UnknownWords::error, "error"}, Named{UnknownWords::leave_out, "leave_out"},
+                                      Named{UnknownWords::grow, "grow"}};
 
 constexpr std::array estimators = {Named{Estimator::automatic, "auto"}, Named{Estimator::weights, "weights"},
                                    Named{Estimator::local, "local"}, Named{Estimator::quadrature, "quadrature"}};
@@ -104,6 +111,14 @@ EngineKind parse_engine(std::string_view text) { return parse_in(engines, "engin
 
 std::string_view name(ConjugateEngine engine) noexcept { return name_in(conjugate_engines, engine); }
 ConjugateEngine parse_conjugate_engine(std::string_view text) { return parse_in(conjugate_engines, "engine", text); }
+
+std::string_view name(CorpusFormat format) noexcept { return name_in(corpus_formats, format); }
+CorpusFormat parse_corpus_format(std::string_view text) { return parse_in(corpus_formats, "corpus format", text); }
+
+std::string_view name(UnknownWords unknown) noexcept { return name_in(unknown_words, unknown); }
+UnknownWords parse_unknown_words(std::string_view text) {
+  return parse_in(unknown_words, "choice for unknown words", text);
+}
 
 std::string_view name(Estimator estimator) noexcept { return name_in(estimators, estimator); }
 Estimator parse_estimator(std::string_view text) { return parse_in(estimators, "estimator", text); }
