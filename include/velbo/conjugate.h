@@ -58,9 +58,10 @@ struct VELBO_EXPORT ConjugateRun {
   std::uint64_t seed = 1;
   Status status = Status::diverged;
   double tolerance = 0;
-  std::int64_t n_units = 0, steps = 0;  // steps: updates of the globals
-  double passes = 0;                    // over all units
-  double seconds = 0;
+  std::int64_t n_units = 0, steps = 0;   // steps: updates of the globals
+  double passes = 0;                     // over all units
+  double seconds = 0;                    // in all
+  double seconds_evaluating = 0;         // of these the last look at the ELBO, which of svi is a pass over all units
   double elbo = 0;                       // all constants of the likelihood and the priors included
   std::vector<double> elbo_trace;        // after each pass; of svi estimates of the pass's batches
   std::vector<double> elbo_of_restarts;  // of each, where there were several

@@ -21,6 +21,7 @@ void add_summary(CLI::App& program, Action& action);
 void add_mixture(CLI::App& program, Action& action);
 void add_convert(CLI::App& program, Action& action);
 void add_hmm(CLI::App& program, Action& action);
+void add_topics(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 
 }  // namespace velbo::cli

@@ -71,6 +71,7 @@ int run(int argc, const char* const* argv) {
   add_mixture(program, action);
   add_convert(program, action);
   add_hmm(program, action);
+  add_topics(program, action);
   add_info(program, action);
   // What is left over is explained by refuse_unknown(), with suggestions.
   program.allow_extras();
@@ -89,7 +90,8 @@ int run(int argc, const char* const* argv) {
   refuse_all_unknown(program);
   if (!action)
     throw Error(ErrorCode::argument,
-                "no command is given: velbo fit, predict, sample, summary, mixture, convert, hmm or info (velbo --help)");
+                "no command is given: velbo fit, predict, sample, summary, mixture, convert, hmm, topics or info "
+                "(velbo --help)");
   return action();
 }
 

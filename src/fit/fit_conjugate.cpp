@@ -112,6 +112,7 @@ ConjugateFit fit_conjugate(ConjugateModel& model, std::vector<double> statistics
   out.run.passes =
       static_cast<double>(report.rows_read) / static_cast<double>(std::max<std::int64_t>(1, model.n_units()));
   out.run.seconds = watch.seconds();
+  out.run.seconds_evaluating = outcome.seconds_evaluating;
   out.run.elbo = outcome.elbo;
   out.run.elbo_trace = engine->elbo_trace();
   return out;

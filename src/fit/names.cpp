@@ -9,6 +9,7 @@
 #include "velbo/conjugate.h"
 #include "velbo/error.h"
 #include "velbo/gaussian_mixture.h"
+#include "velbo/topics.h"
 
 namespace velbo {
 namespace {
@@ -38,6 +39,12 @@ constexpr std::array covariance_kinds = {
 
 constexpr std::array weights_priors = {Named{WeightsPrior::dirichlet, "dirichlet"},
                                        Named{WeightsPrior::dirichlet_process, "dirichlet_process"}};
+
+constexpr std::array corpus_formats = {Named{CorpusFormat::automatic, "auto"}, Named{CorpusFormat::ldac, "ldac"},
+                                       Named{CorpusFormat::libsvm, "libsvm"}, Named{CorpusFormat::binary, "binary"}};
+
+constexpr std::array unknown_words = {Named{UnknownWords::error, "error"}, Named{UnknownWords::leave_out, "leave_out"},
+                                      Named{UnknownWords::grow, "grow"}};
 
 constexpr std::array estimators = {Named{Estimator::automatic, "auto"}, Named{Estimator::weights, "weights"},
                                    Named{Estimator::local, "local"}, Named{Estimator::quadrature, "quadrature"}};
@@ -120,6 +127,14 @@ CovarianceKind parse_covariance_kind(std::string_view text) { return parse_in(co
 
 std::string_view name(WeightsPrior prior) noexcept { return name_in(weights_priors, prior); }
 WeightsPrior parse_weights_prior(std::string_view text) { return parse_in(weights_priors, "weights prior", text); }
+
+std::string_view name(CorpusFormat format) noexcept { return name_in(corpus_formats, format); }
+CorpusFormat parse_corpus_format(std::string_view text) { return parse_in(corpus_formats, "corpus format", text); }
+
+std::string_view name(UnknownWords unknown) noexcept { return name_in(unknown_words, unknown); }
+UnknownWords parse_unknown_words(std::string_view text) {
+  return parse_in(unknown_words, "choice for unknown words", text);
+}
 
 std::string_view name(Estimator estimator) noexcept { return name_in(estimators, estimator); }
 Estimator parse_estimator(std::string_view text) { return parse_in(estimators, "estimator", text); }

@@ -210,5 +210,26 @@ TEST(Wishart, RefusesWhatIsNotPositiveDefinite) {
       "not all on a line or plane, or a prior that keeps them apart");
 }
 
+// Of exact moments the maximiser is what they are of; where that is out of bounds, the bound.
+TEST(Dirichlet, TheMaximiserIsFoundFromItsMoments) {
+  for (const std::vector<double>& alpha :
+       {std::vector<double>{0.3, 2, 0.01}, {1e-4, 5, 80, 0.7}, {3000, 2000}, std::vector<double>(60, 0.02)}) {
+    std::vector<double> moments(alpha.size());
+    dirichlet_expected_log(alpha, moments);
+    for (const double start : {1e-3, 0.1, 50.0}) {
+      const std::vector<double> found =
+          dirichlet_maximiser(moments, std::vector<double>(alpha.size(), start), 1e-6, 1e6);
+      for (std::size_t k = 0; k < alpha.size(); ++k) EXPECT_NEAR(found[k], alpha[k], 1e-6 * alpha[k]) << k;
+    }
+  }
+  const std::vector<double> bounded =
+      dirichlet_maximiser(std::vector<double>{-1e9, -0.2, -1.9}, std::vector<double>{1, 1, 1}, 1e-6, 1e6);
+  EXPECT_EQ(bounded[0], 1e-6);
+  // The others as if the first were given: their gradients vanish.
+  const double total = bounded[0] + bounded[1] + bounded[2];
+  EXPECT_NEAR(digamma_of(total) - digamma_of(bounded[1]) - 0.2, 0, 1e-9);
+  EXPECT_NEAR(digamma_of(total) - digamma_of(bounded[2]) - 1.9, 0, 1e-9);
+}
+
 }  // namespace
 }  // namespace velbo::internal

@@ -1,0 +1,184 @@
+// topics/topic_file.cpp - a topic model as one safetensors file.
+//
+//   tensors   statistics [V, K] expected counts, alpha [K], alpha_statistics [K + 1]
+//   metadata  format "velbo.topics", format_version "1", velbo_version, model (JSON: settings, documents, how the fit went),
+//             vocabulary (JSON: words or nothing), crc32
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "fit/names.h"
+#include "io/safetensors.h"
+#include "topics/topic_state.h"
+#include "topics/topics_model.h"
+#include "velbo/error.h"
+#include "velbo/topics.h"
+#include "velbo/version.h"
+
+namespace velbo {
+namespace {
+
+using internal::Safetensors;
+using internal::TopicState;
+using Json = nlohmann::ordered_json;
+
+constexpr const char *kFormat = "velbo.topics", *kFormatVersion = "1";
+
+[[noreturn]] void fail(const std::string& path, const std::string& why) {
+  throw Error(ErrorCode::file, path + ": " + why);
+}
+
+const std::string& metadata_at(const std::string& path, const Safetensors& file, const std::string& key) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) fail(path, "has no \"" + key + "\" in its metadata");
+  return found->second;
+}
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+double number(const Json& json) { return json.is_null() ? std::nan("") : json.get<double>(); }
+
+Json to_json(const ConjugateRun& run) {
+  Json trace = Json::array();
+  for (const double elbo : run.elbo_trace) trace.push_back(number(elbo));
+  return {{"engine", run.engine},
+          {"device", run.device},
+          {"device_reason", run.device_reason},
+          {"scalar", run.scalar},
+          {"message", run.message},
+          {"threads", run.threads},
+          {"seed", run.seed},
+          {"status", name(run.status)},
+          {"tolerance", run.tolerance},
+          {"n_units", run.n_units},
+          {"steps", run.steps},
+          {"passes", run.passes},
+          {"seconds", run.seconds},
+          {"seconds_evaluating", run.seconds_evaluating},
+          {"elbo", number(run.elbo)},
+          {"elbo_trace", trace}};
+}
+
+ConjugateRun run_from_json(const Json& json) {
+  ConjugateRun run;
+  json.at("engine").get_to(run.engine);
+  json.at("device").get_to(run.device);
+  json.at("device_reason").get_to(run.device_reason);
+  json.at("scalar").get_to(run.scalar);
+  json.at("message").get_to(run.message);
+  json.at("threads").get_to(run.threads);
+  json.at("seed").get_to(run.seed);
+  run.status = internal::parse_status(json.at("status").get<std::string>());
+  json.at("tolerance").get_to(run.tolerance);
+  json.at("n_units").get_to(run.n_units);
+  json.at("steps").get_to(run.steps);
+  json.at("passes").get_to(run.passes);
+  json.at("seconds").get_to(run.seconds);
+  json.at("seconds_evaluating").get_to(run.seconds_evaluating);
+  run.elbo = number(json.at("elbo"));
+  for (const Json& elbo : json.at("elbo_trace")) run.elbo_trace.push_back(number(elbo));
+  return run;
+}
+
+Json to_json(const TopicState& s) {
+  return {{"n_topics", s.settings.n_topics},
+          {"n_words", s.n_words},
+          {"n_documents", s.n_documents},
+          {"alpha", s.settings.alpha},
+          {"eta", s.settings.eta},
+          {"learn_alpha", s.settings.learn_alpha},
+          {"local_tolerance", s.settings.local_tolerance},
+          {"local_iterations", s.settings.local_iterations},
+          {"word_iterations", s.word_iterations},
+          {"run", to_json(s.run)}};
+}
+
+void read_settings(const Json& json, TopicState& s) {
+  json.at("n_topics").get_to(s.settings.n_topics);
+  json.at("n_words").get_to(s.n_words);
+  json.at("n_documents").get_to(s.n_documents);
+  json.at("alpha").get_to(s.settings.alpha);
+  json.at("eta").get_to(s.settings.eta);
+  json.at("learn_alpha").get_to(s.settings.learn_alpha);
+  json.at("local_tolerance").get_to(s.settings.local_tolerance);
+  json.at("local_iterations").get_to(s.settings.local_iterations);
+  json.at("word_iterations").get_to(s.word_iterations);
+  s.run = run_from_json(json.at("run"));
+}
+
+void check_settings(const std::string& path, const TopicState& s) {
+  const auto is_concentration = [](double a) {
+    return a >= internal::kLeastConcentration && a <= internal::kMostConcentration;
+  };
+  if (s.settings.n_topics < 1 || s.settings.n_topics > 10000 || s.n_words < 1 || s.n_documents < 0 ||
+      s.n_words > std::int64_t{1} << 31 || !is_concentration(s.settings.alpha) || !is_concentration(s.settings.eta) ||
+      !(s.settings.local_tolerance > 0) || s.settings.local_iterations < 1)
+    fail(path, "has settings that no topic model has");
+}
+
+std::vector<double> take(const std::string& path, Safetensors& file, const char* tensor_name,
+                         const std::vector<std::int64_t>& shape) {
+  for (internal::Tensor& tensor : file.tensors) {
+    if (tensor.name != tensor_name) continue;
+    if (tensor.shape != shape) fail(path, std::string("has a tensor \"") + tensor_name + "\" of the wrong shape");
+    for (const double value : tensor.values)
+      if (!std::isfinite(value)) fail(path, std::string("has a number in \"") + tensor_name + "\" that is not finite");
+    return std::move(tensor.values);
+  }
+  fail(path, std::string("has no tensor \"") + tensor_name + "\"");
+}
+
+void check_numbers(const std::string& path, const TopicState& s) {
+  for (const double value : s.statistics)
+    if (value < 0) fail(path, "has a negative expected count");
+  for (const double value : s.alpha)
+    if (!(value > 0)) fail(path, "has an alpha that is not positive");
+  if (s.alpha_statistics.back() < 0) fail(path, "has a negative number of documents");
+  if (!s.vocabulary.empty() && static_cast<std::int64_t>(s.vocabulary.size()) != s.n_words)
+    fail(path, "has a vocabulary of another size");
+}
+
+}  // namespace
+
+void TopicModel::save(const std::string& path) const {
+  const TopicState& s = *state_;
+  const std::int64_t k = s.settings.n_topics;
+  Safetensors file;
+  try {
+    file.metadata = {{"format", kFormat},
+                     {"format_version", kFormatVersion},
+                     {"velbo_version", velbo::version()},
+                     {"model", to_json(s).dump()},
+                     {"vocabulary", Json(s.vocabulary).dump()}};
+  } catch (const Json::exception&) {
+    throw Error(ErrorCode::data,
+                "a word of the vocabulary is not UTF-8 text, so the model cannot be saved; convert it to UTF-8");
+  }
+  file.tensors = {{"statistics", {s.n_words, k}, s.statistics},
+                  {"alpha", {k}, s.alpha},
+                  {"alpha_statistics", {k + 1}, s.alpha_statistics}};
+  internal::write_safetensors(path, file);
+}
+
+TopicModel TopicModel::load(const std::string& path) {
+  Safetensors file = internal::read_safetensors(path);
+  if (metadata_at(path, file, "format") != kFormat) fail(path, "is a safetensors file, but not a topic model of velbo");
+  if (const std::string& version = metadata_at(path, file, "format_version"); version != kFormatVersion)
+    fail(path, "is a topic model of format " + version + ", this velbo reads " + kFormatVersion);
+  auto state = std::make_shared<TopicState>();
+  try {
+    read_settings(Json::parse(metadata_at(path, file, "model")), *state);
+    Json::parse(metadata_at(path, file, "vocabulary")).get_to(state->vocabulary);
+  } catch (const Json::exception& error) {
+    fail(path, std::string("has metadata that cannot be read: ") + error.what());
+  } catch (const Error& error) {
+    fail(path, std::string("has metadata that cannot be read: ") + error.what());
+  }
+  check_settings(path, *state);
+  const std::int64_t k = state->settings.n_topics;
+  state->statistics = take(path, file, "statistics", {state->n_words, k});
+  state->alpha = take(path, file, "alpha", {k});
+  state->alpha_statistics = take(path, file, "alpha_statistics", {k + 1});
+  check_numbers(path, *state);
+  return TopicModel(std::move(state));
+}
+
+}  // namespace velbo
