@@ -150,4 +150,8 @@ VELBO_EXPORT GaussianMixtureFit fit_gaussian_mixture(const FeatureMatrix& x, con
 VELBO_EXPORT GaussianMixtureFit partial_fit(const GaussianMixture& posterior, const FeatureMatrix& x,
                                             const ConjugateOptions& options = {}, std::span<const double> weights = {});
 
+// One HTML file that loads nothing: the run with its ELBO, the components, and rows of x with them on the two leading principal
+// components (of up to two features: on those).  Whole or not at all.  Throws Error(shape), Error(file) or Error(io).
+VELBO_EXPORT void write_report(const GaussianMixtureFit& fit, const FeatureMatrix& x, const std::string& path);
+
 }  // namespace velbo

@@ -153,4 +153,8 @@ struct CorpusHalves {
 // u = a whole number below N - t from the stream of (seed, document, t) - selection sampling (Knuth, volume 2, 3.4.2 S), every half as likely.
 VELBO_EXPORT CorpusHalves complete_halves(const Corpus& corpus, std::uint64_t seed);
 
+// One HTML file that loads nothing: the run with its ELBO, the topics' weights, and their words.  Whole or not at all.  Throws Error(file)
+// or Error(io).
+VELBO_EXPORT void write_report(const TopicModel& model, const std::string& path);
+
 }  // namespace velbo
