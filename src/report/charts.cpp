@@ -25,6 +25,17 @@ std::string svg(double width, double height, const std::string& body) {
                      width, height, body);
 }
 
+// At most n characters of UTF-8, the last an ellipsis where it was longer.
+std::string cut(const std::string& text, std::size_t n) {
+  std::size_t characters = 0, kept = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U) continue;  // goes on with a character
+    if (characters == n - 1) kept = i;
+    ++characters;
+  }
+  return characters <= n ? text : text.substr(0, kept) + "\u2026";
+}
+
 // The smallest and the largest of what is finite.
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -51,15 +62,21 @@ class Plane {
   [[nodiscard]] double y(double v) const {
     return kTop + (height_ - kTop - kBottom) * (y_.high - v) / (y_.high - y_.low);
   }
-  [[nodiscard]] std::string axes(const std::string& x_label, const std::string& y_label) const {
+  // whole_x: of steps, between which nothing lies; y_names: at 0, 1, ... in place of numbers.
+  [[nodiscard]] std::string axes(const std::string& x_label, const std::string& y_label, bool whole_x = false,
+                                 const std::vector<std::string>& y_names = {}) const {
     std::string out;
     const double bottom = height_ - kBottom, right = kWidth - kRight;
-    for (const double t : nice_ticks(y_.low, y_.high, 5))
+    for (std::size_t i = 0; i < y_names.size(); ++i)
+      out += text_at(kLeft - 8, y(static_cast<double>(i)) + 4, cut(y_names[i], 9), "end");
+    for (const double t : y_names.empty() ? nice_ticks(y_.low, y_.high, 5) : std::vector<double>())
       out += fmt::format(R"~(<path class="grid" d="M{:.1f} {:.1f}H{:.1f}"/>)~", kLeft, y(t), right) +
              text_at(kLeft - 8, y(t) + 4, short_number(t), "end");
-    for (const double t : nice_ticks(x_.low, x_.high, 8))
+    for (const double t : nice_ticks(x_.low, x_.high, 8)) {
+      if (whole_x && std::abs(t - std::round(t)) > 1e-9) continue;
       out += fmt::format(R"~(<path class="axis" d="M{:.1f} {:.1f}v4"/>)~", x(t), bottom) +
              text_at(x(t), bottom + 18, short_number(t), "middle");
+    }
     out += fmt::format(R"~(<path class="axis" d="M{:.1f} {:.1f}H{:.1f}"/>)~", kLeft, bottom, right);
     out += text_at((kLeft + right) / 2, height_ - 8, x_label, "middle", R"~( class="label")~");
     const double middle = (kTop + bottom) / 2;
@@ -121,13 +138,15 @@ std::vector<double> nice_ticks(double low, double high, int about) {
 
 std::string line_chart(const std::vector<Series>& series, const std::string& x_label, const std::string& y_label) {
   Range x, y;
+  bool whole = true;
   for (const Series& s : series)
     for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
       x.add(s.x[i]);
       y.add(s.y[i]);
+      whole = whole && s.x[i] == std::round(s.x[i]);
     }
   const Plane plane(x.padded(), y.padded());
-  std::string body = plane.axes(x_label, y_label);
+  std::string body = plane.axes(x_label, y_label, whole);
   for (std::size_t i = 0; i < series.size(); ++i) {
     body += fmt::format(R"~(<path class="line" d="{}" stroke="{}"/>)~", polyline(series[i].x, series[i].y, plane),
                         colour(i));
@@ -176,7 +195,7 @@ std::string scatter_chart(const std::vector<ScatterPoint>& points, const std::ve
 }
 
 std::string bar_chart(const std::vector<Bar>& bars, const std::string& value_label) {
-  constexpr double row = 22, left = 150, right = 70;
+  constexpr double row = 22, left = 120, right = 70, all = 400;
   double most = 0;
   for (const Bar& bar : bars)
     if (std::isfinite(bar.value)) most = std::max(most, bar.value);
@@ -184,15 +203,15 @@ std::string bar_chart(const std::vector<Bar>& bars, const std::string& value_lab
   double top = 4;
   for (const Bar& bar : bars) {
     const double share = most > 0 && std::isfinite(bar.value) ? bar.value / most : 0;
-    const double width = (kWidth - left - right) * share;
-    body += text_at(left - 8, top + 15, bar.label, "end");
+    const double width = (all - left - right) * share;
+    body += text_at(left - 8, top + 15, cut(bar.label, 18), "end");
     body += fmt::format(R"~(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="var(--c0)"/>)~", left,
                         top + 3, width, row - 6);
-    body += text_at(left + width + 6, top + 15, short_number(bar.value), "start");
+    body += text_at(left + width + 6, top + 15, fmt::format("{:.3g}", bar.value), "start");
     top += row;
   }
   body += text_at(left, top + 14, value_label, "start", R"~( class="label")~");
-  return svg(kWidth, top + 22, body);
+  return svg(all, top + 22, body);
 }
 
 std::string share_chart(const std::vector<std::string>& rows, const std::vector<std::string>& columns,
@@ -208,23 +227,26 @@ std::string share_chart(const std::vector<std::string>& rows, const std::vector<
     body += text_at(left + side * (static_cast<double>(j) + 0.5), top - 6, columns[j], "middle");
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double y = top + height * static_cast<double>(i);
-    body += text_at(left - 8, y + height / 2 + 4, rows[i], "end");
+    body += text_at(left - 8, y + height / 2 + 4, cut(rows[i], 22), "end");
     for (std::size_t j = 0; j < columns.size(); ++j) {
       const double value = share[i * columns.size() + j], x = left + side * static_cast<double>(j);
       body += fmt::format(
           R"~(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="var(--c0)" fill-opacity="{:.3f}"/>)~", x,
-          y, side - 1, height - 1, std::isfinite(value) ? std::clamp(value, 0.0, 1.0) : 0.0);
-      if (side >= 30) body += text_at(x + side / 2, y + height / 2 + 4, fmt::format("{:.2f}", value), "middle");
+          y, side - 1, height - 1, std::isfinite(value) ? 0.6 * std::clamp(value, 0.0, 1.0) : 0.0);
+      if (side >= 30)
+        body += text_at(x + side / 2, y + height / 2 + 4, fmt::format("{:.2f}", value), "middle", R"~( class="cell")~");
     }
   }
   return svg(kWidth, top + height * static_cast<double>(rows.size()) + 6, body);
 }
 
-std::string band_chart(const std::vector<std::size_t>& group, const std::vector<double>& y, const std::string& x_label,
-                       const std::string& y_label) {
+std::string band_chart(const Band& band) {
+  const std::vector<std::size_t>& group = band.group;
   const auto n = static_cast<double>(std::max<std::size_t>(group.size(), 1));
+  constexpr double legend = 20;
   Range range;
-  for (const double v : y) range.add(v);
+  for (const double v : band.y) range.add(v);
+  for (std::size_t i = 0; i < band.y_names.size(); ++i) range.add(static_cast<double>(i));
   const Plane plane({0, n}, range.padded());
   std::string body;
   for (std::size_t begin = 0; begin < group.size();) {
@@ -236,11 +258,26 @@ std::string band_chart(const std::vector<std::size_t>& group, const std::vector<
                     x, kTop, plane.x(static_cast<double>(end)) - x, kHeight - kTop - kBottom, colour(group[begin]));
     begin = end;
   }
-  body += plane.axes(x_label, y_label);
+  body += plane.axes(band.x_label, band.y_label, true, band.y_names);
   std::vector<double> x;
-  for (std::size_t i = 0; i < y.size(); ++i) x.push_back(static_cast<double>(i) + 0.5);
-  if (!y.empty()) body += fmt::format(R"~(<path class="line" d="{}" stroke="var(--ink)"/>)~", polyline(x, y, plane));
-  return svg(kWidth, kHeight, body);
+  for (std::size_t i = 0; i < band.y.size(); ++i) x.push_back(static_cast<double>(i) + 0.5);
+  if (band.y_names.empty()) {
+    if (!band.y.empty())
+      body += fmt::format(R"~(<path class="line" d="{}" stroke="var(--ink)"/>)~", polyline(x, band.y, plane));
+  } else {
+    for (std::size_t i = 0; i < band.y.size(); ++i)
+      body += fmt::format(R"~(<circle cx="{:.1f}" cy="{:.1f}" r="1.6" fill="var(--ink)"/>)~", plane.x(x[i]),
+                          plane.y(band.y[i]));
+  }
+  double right = kWidth - kRight;
+  for (std::size_t g = band.group_names.size(); g-- > 0 && right > kLeft + 60;) {
+    body += text_at(right, kHeight + legend - 6, band.group_names[g], "end");
+    right -= 7.5 * static_cast<double>(band.group_names[g].size()) + 8;
+    body += fmt::format(R"~(<rect x="{:.1f}" y="{:.1f}" width="10" height="10" fill="{}" fill-opacity="0.5"/>)~",
+                        right - 6, kHeight + legend - 15, colour(g));
+    right -= 22;
+  }
+  return svg(kWidth, kHeight + legend, body);
 }
 
 }  // namespace velbo::internal

@@ -50,8 +50,14 @@ std::string share_chart(const std::vector<std::string>& rows, const std::vector<
                         const std::vector<double>& share, const std::string& row_label,
                         const std::string& column_label);
 
-// Which of some groups each step belongs to, as a band, and above it a line of y (may be empty).
-std::string band_chart(const std::vector<std::size_t>& group, const std::vector<double>& y, const std::string& x_label,
-                       const std::string& y_label);
+// Which of some groups each step belongs to, as a band with a legend, and y on top of it: a line, or, of y that counts names, dots.
+struct Band {
+  std::vector<std::size_t> group;        // [N]
+  std::vector<std::string> group_names;  // of all groups
+  std::vector<double> y;                 // [N]
+  std::vector<std::string> y_names;      // empty: y is a number
+  std::string x_label, y_label;
+};
+std::string band_chart(const Band& band);
 
 }  // namespace velbo::internal

@@ -23,7 +23,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; } th { color
 figure { margin: 1rem 0; max-width: 44rem; } figcaption { color: var(--faint); font-size: .9rem; }
 .grid-of-figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: 0 1.5rem; }
 svg { width: 100%; height: auto; font: 12px system-ui, "DejaVu Sans", sans-serif; } svg text { fill: var(--faint); }
-svg .mark { fill: var(--ink); font-weight: bold; } svg .grid { stroke: var(--rule); fill: none; }
+svg .cell { fill: var(--ink); } svg .mark { fill: var(--ink); font-weight: bold; } svg .grid { stroke: var(--rule); fill: none; }
 svg .axis { stroke: var(--faint); fill: none; } svg .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
 )";
 

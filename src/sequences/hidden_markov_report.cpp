@@ -161,14 +161,14 @@ void write_report(const HiddenMarkov& model, const Sequences& x, const std::stri
   report.heading("States over time");
   for (std::int64_t i = 0; i < std::min(kSequencesShown, x.n_sequences()); ++i) {
     const std::int64_t begin = x.start()[size(i)], end = std::min(x.start()[size(i) + 1], begin + kStepsShown);
-    std::vector<std::size_t> band;
-    std::vector<double> y;
+    Band band{{}, names, {}, {}, "row of the sequence", gaussian ? model.names()[0] : "symbol"};
+    if (!gaussian && size(model.width()) <= kSymbolsShown) band.y_names = model.names();
     for (std::int64_t t = begin; t < end; ++t) {
-      band.push_back(size(states[size(t)]));
-      y.push_back(gaussian ? x.data().x(t, 0) : static_cast<double>(x.data().symbol[size(t)]));
+      band.group.push_back(size(states[size(t)]));
+      band.y.push_back(gaussian ? x.data().x(t, 0) : static_cast<double>(x.data().symbol[size(t)]));
     }
-    report.figure(band_chart(band, y, "row of the sequence", gaussian ? model.names()[0] : "symbol"),
-                  fmt::format("Sequence {}: the most probable path of states as colours{}", i + 1,
+    report.figure(band_chart(band),
+                  fmt::format("Sequence {}: the most probable path of states{}", i + 1,
                               end < x.start()[size(i) + 1] ? fmt::format(", its first {} rows", kStepsShown) : ""));
   }
   report.save(path);

@@ -79,21 +79,41 @@ TEST(Report, ChartsLeaveOutWhatIsNotFinite) {
   // Group 9 has the colour of group 1.
   EXPECT_EQ(count(scatter, "var(--c1)"), 1U);
   for (const std::string& empty : {line_chart({}, "x", "y"), scatter_chart({}, {}, "x", "y"), bar_chart({}, "v"),
-                                   share_chart({}, {}, {}, "r", "c"), band_chart({}, {}, "x", "y")})
+                                   share_chart({}, {}, {}, "r", "c"), band_chart({})})
     EXPECT_TRUE(balanced(empty)) << empty;
+}
+
+TEST(Report, StepsHaveWholeTicks) {
+  const auto ticks = [](const std::vector<double>& x) { return line_chart({{"a", x, {10, 20, 30}}}, "x", "y"); };
+  EXPECT_EQ(ticks({1, 2, 3}).find(">1.5<"), std::string::npos);
+  EXPECT_NE(ticks({1, 2, 2.9}).find(">1.4<"), std::string::npos);
 }
 
 // The longest bar is of the largest value, others in proportion.
 TEST(Report, BarsAreInProportion) {
   const std::string chart = bar_chart({{"a", 2}, {"b", 1}, {"c", kNaN}}, "probability");
-  EXPECT_NE(chart.find("width=\"420.0\""), std::string::npos);
   EXPECT_NE(chart.find("width=\"210.0\""), std::string::npos);
+  EXPECT_NE(chart.find("width=\"105.0\""), std::string::npos);
   EXPECT_NE(chart.find("width=\"0.0\""), std::string::npos);
 }
 
+TEST(Report, LongNamesAreCutBetweenCharacters) {
+  std::string name, cut;
+  for (int i = 0; i < 20; ++i) name += "\u00e4";
+  for (int i = 0; i < 17; ++i) cut += "\u00e4";
+  EXPECT_NE(bar_chart({{name, 1}}, "").find(">" + cut + "\u2026<"), std::string::npos);
+  EXPECT_NE(bar_chart({{cut + "b", 1}}, "").find(">" + cut + "b<"), std::string::npos);
+}
+
 TEST(Report, BandsJoinEqualSteps) {
-  const std::string chart = band_chart({0, 0, 0, 1, 1, 0}, {1, 2, 3, 2, 1, 0}, "t", "y");
+  const std::string chart = band_chart({{0, 0, 0, 1, 1, 0}, {}, {1, 2, 3, 2, 1, 0}, {}, "t", "y"});
   EXPECT_EQ(count(chart, "<rect"), 3U);
+  const std::string named =
+      band_chart({{0, 0, 0, 1, 1, 0}, {"up", "down"}, {1, 0, 1, 0, 1, 0}, {"a<b", "c"}, "t", "y"});
+  EXPECT_EQ(count(named, "<rect"), 5U);  // and two of the legend
+  EXPECT_EQ(count(named, "<circle"), 6U);
+  EXPECT_EQ(count(named, "a&lt;b"), 1U);
+  EXPECT_TRUE(balanced(named));
   EXPECT_TRUE(balanced(chart));
 }
 
