@@ -68,7 +68,7 @@ class Plane {
     std::string out;
     const double bottom = height_ - kBottom, right = kWidth - kRight;
     for (std::size_t i = 0; i < y_names.size(); ++i)
-      out += text_at(kLeft - 8, y(static_cast<double>(i)) + 4, cut(y_names[i], 9), "end");
+      out += text_at(kLeft - 8, y(static_cast<double>(i)) + 4, cut(y_names[i], 8), "end");
     for (const double t : y_names.empty() ? nice_ticks(y_.low, y_.high, 5) : std::vector<double>())
       out += fmt::format(R"~(<path class="grid" d="M{:.1f} {:.1f}H{:.1f}"/>)~", kLeft, y(t), right) +
              text_at(kLeft - 8, y(t) + 4, short_number(t), "end");
