@@ -5,6 +5,7 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/mixture_commands.h"
 #include "cli/mixture_data.h"
@@ -51,18 +52,27 @@ void read_start(const Arguments& a, const MixtureInput& input, GaussianMixtureOp
   }
 }
 
-GaussianMixtureFit fit(const Arguments& a, const MixtureInput& input, GaussianMixtureOptions options) {
-  if (!a.update.empty()) return partial_fit(GaussianMixture::load(a.update), input.x, options.fit, input.weights);
-  return fit_gaussian_mixture(input.x, options, input.weights);
-}
-
 void check(const Arguments& a) {
   require(a.data, "--data", "it names the table or array to fit to");
   if (!a.out.empty() && a.out == a.json)
     throw Error(ErrorCode::argument, "--out and --json name the same file, " + a.out);
   if (a.out == "-") throw Error(ErrorCode::argument, "--out is -, expected a file: a posterior is not text");
-  if (!a.update.empty() && (!a.start.empty() || !a.init.empty()))
+  if (a.update.empty()) return;
+  if (!a.start.empty() || !a.init.empty())
     throw Error(ErrorCode::argument, "--update goes on from a fit, so that neither --start nor --init can be given");
+  const GaussianMixtureOptions& o = a.options;
+  if (o.n_components != 1 || o.covariance != CovarianceKind::full || o.weights_prior != WeightsPrior::dirichlet ||
+      o.concentration > 0 || o.prior_kappa > 0 || o.degrees_of_freedom > 0 || o.n_restarts != 1 || o.prune_below > 0)
+    throw Error(ErrorCode::argument,
+                "--update goes on from a fit, whose components and priors stay: leave out --components, --covariance, "
+                "--weights-prior, --concentration, --prior-kappa, --degrees-of-freedom, --restarts and --prune-below");
+}
+
+// The columns that were asked for, or those of the fit that is gone on with.
+std::vector<std::string> columns_of(const Arguments& a, const std::optional<GaussianMixture>& before) {
+  if (!a.columns.empty()) return split_names(a.columns);
+  if (before && !is_array(a.data)) return before->names();
+  return {};
 }
 
 int run(const Arguments& a) {
@@ -71,14 +81,15 @@ int run(const Arguments& a) {
   require_writable(a.options.fit.checkpoint);
   std::unique_ptr<Output> json;
   if (!a.json.empty()) json = std::make_unique<Output>(a.json);
-  const MixtureInput input =
-      read_mixture_input(a.data, a.columns.empty() ? std::vector<std::string>{} : split_names(a.columns), a.weights);
+  std::optional<GaussianMixture> before;
+  if (!a.update.empty() || !a.init.empty()) before = GaussianMixture::load(a.update.empty() ? a.init : a.update);
+  const MixtureInput input = read_mixture_input(a.data, columns_of(a, before), a.weights);
   GaussianMixtureOptions options = a.options;
   options.names = input.names;
   options.merges = !a.no_merges;
   options.fit.threads = static_cast<int>(a.threads);
   read_start(a, input, options);
-  if (!a.init.empty()) options.init = std::make_shared<const GaussianMixture>(GaussianMixture::load(a.init));
+  if (!a.init.empty()) options.init = std::make_shared<const GaussianMixture>(*before);
 
   catch_interrupts(a.quiet);
   Progress progress(a.quiet ? ProgressMode::never : a.progress, "nats a row");
@@ -86,7 +97,8 @@ int run(const Arguments& a) {
     progress.show(report);
     return !is_interrupted();
   };
-  const GaussianMixtureFit result = fit(a, input, options);
+  const GaussianMixtureFit result = a.update.empty() ? fit_gaussian_mixture(input.x, options, input.weights)
+                                                     : partial_fit(*before, input.x, options.fit, input.weights);
   progress.wipe();
   if (!a.out.empty()) result.save(a.out);
   if (json) {

@@ -163,6 +163,7 @@ void Memoized::step() {
 
 void Memoized::try_proposals() {
   constexpr int kTrialsOfAPass = 3;
+  constexpr double kRounding = 1e-9;
   const double gain = report_.error_sd;
   std::vector<double> proposal(statistics_.size());
   for (int trial = 0; model_.propose(statistics_, proposal); ++trial) {
@@ -174,7 +175,7 @@ void Memoized::try_proposals() {
     add_up();
     model_.set_statistics(statistics_);
     const double reached = elbo();
-    const bool accepted = reached > report_.elbo;
+    const bool accepted = reached > report_.elbo + kRounding * std::abs(report_.elbo);
     model_.judge(accepted);
     if (accepted) {
       report_.elbo = reached;

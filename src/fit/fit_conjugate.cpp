@@ -52,7 +52,7 @@ std::string message_of(const Outcome& outcome, const EngineReport& report, const
   const std::string gained = std::isfinite(report.error_sd)
                                  ? fmt::format("the last pass changed the ELBO by {:.2g} nats a unit, tolerance {:.2g}",
                                                report.error_sd, options.tolerance)
-                                 : "before two whole passes";
+                                 : "before the gain of a whole pass is known";
   switch (outcome.status) {
     case Status::converged: return gained;
     case Status::diverged: return report.message;

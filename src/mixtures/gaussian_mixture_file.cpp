@@ -56,6 +56,17 @@ std::vector<double> take(const std::string& path, const Safetensors& file, const
   return tensor->values;
 }
 
+// Numbers that no fit leaves would become NaN.
+bool is_sound(const internal::GaussianMixtureState& state) {
+  for (const auto* values : {&state.weights, &state.weights_sd, &state.means, &state.means_sd, &state.covariances})
+    for (const double value : *values)
+      if (!std::isfinite(value)) return false;
+  for (const double value : state.covariances_sd)
+    if (std::isnan(value)) return false;
+  const internal::GaussianFactors& q = state.globals.gaussians();
+  return q.is_wishart() || (q.scale.array() > 0).all();
+}
+
 internal::Tensor tensor_of(const char* what, std::span<const double> values) {
   return {what, {static_cast<std::int64_t>(values.size())}, {values.begin(), values.end()}};
 }
@@ -118,7 +129,9 @@ GaussianMixture GaussianMixture::load(const std::string& path) {
       if (!(unit > 0)) fail(path, "has a unit that is not positive");
     for (Index i = 0; i < k; ++i)
       if (!(sums[static_cast<std::size_t>(i)] >= 0)) fail(path, "has a component of negative weight");
-    return GaussianMixture(internal::make_state(std::move(prior), std::move(units), std::move(sums), std::move(names)));
+    const auto state = internal::make_state(std::move(prior), std::move(units), std::move(sums), std::move(names));
+    if (!is_sound(*state)) fail(path, "has statistics of no rows that there could be");
+    return GaussianMixture(state);
   } catch (const Json::exception& error) {
     fail(path, std::string("has a recipe that cannot be read: ") + error.what());
   } catch (const Error& error) {

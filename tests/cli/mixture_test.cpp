@@ -115,10 +115,9 @@ TEST_F(MixtureCommand, OptionsReachTheFit) {
   EXPECT_EQ(nlohmann::json::parse(read_bytes(folder_.file("json"))).at("run").at("elbo").get<double>(),
             expected.run.elbo);
   // Rows that are added, and a warm start, at which nothing is left to do.
-  ASSERT_EQ(velbo({"mixture", "fit", "--data", table_, "--columns", "a,b", "--update", fit_, "--out",
-                   folder_.file("more"), "--quiet"})
-                .status,
-            0);
+  ASSERT_EQ(
+      velbo({"mixture", "fit", "--data", table_, "--update", fit_, "--out", folder_.file("more"), "--quiet"}).status,
+      0);
   double total = 0;
   const GaussianMixture more = GaussianMixture::load(folder_.file("more"));
   for (const double count : more.counts()) total += count;
@@ -151,6 +150,8 @@ TEST_F(MixtureCommand, Mistakes) {
   const std::string gaps = folder_.file("gaps.csv", "a,b\n1,2\n3,\n");
   EXPECT_THAT(mistake({"mixture", "fit", "--data", gaps}),
               HasSubstr("gaps.csv:3: column \"b\" is missing; missing values are not supported"));
+  EXPECT_THAT(mistake({"mixture", "fit", "--data", table_, "--update", fit_, "--components", "3"}),
+              HasSubstr("leave out --components"));
   EXPECT_THAT(mistake({"mixture", "predict"}), HasSubstr("the fit is missing"));
   EXPECT_THAT(mistake({"mixture", "summary", table_}), HasSubstr("t.csv"));
 }

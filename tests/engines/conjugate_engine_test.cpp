@@ -233,5 +233,62 @@ TEST(ConjugateEngines, StatesAreWhole) {
   }
 }
 
+// Proposes once each: to go on from statistics that are worse than any, and from those of a good fit.
+class WithProposals final : public ConjugateModel {
+ public:
+  WithProposals(BernoulliMixture& model, std::vector<std::vector<double>> proposals)
+      : model_(model), proposals_(std::move(proposals)) {}
+  [[nodiscard]] std::int64_t n_units() const override { return model_.n_units(); }
+  [[nodiscard]] std::int64_t n_statistics() const override { return model_.n_statistics(); }
+  void set_statistics(std::span<const double> s) override { model_.set_statistics(s); }
+  double local_step(UnitRange units, bool keep, std::span<double> s) override {
+    return model_.local_step(units, keep, s);
+  }
+  [[nodiscard]] double statistics_term(std::span<const double> s) const override { return model_.statistics_term(s); }
+  [[nodiscard]] double global_elbo() const override { return model_.global_elbo(); }
+  bool propose(std::span<const double>, std::span<double> proposal) override {
+    if (verdicts.size() == proposals_.size()) return false;
+    std::copy(proposals_[verdicts.size()].begin(), proposals_[verdicts.size()].end(), proposal.begin());
+    return true;
+  }
+  void judge(bool accepted) override { verdicts.push_back(accepted); }
+
+  std::vector<bool> verdicts;
+
+ private:
+  BernoulliMixture& model_;
+  std::vector<std::vector<double>> proposals_;
+};
+
+TEST(ConjugateEngines, ProposalsAreKeptWhereTheElboRises) {
+  const auto rows = two_kinds_of_rows(60);
+  BernoulliMixture model(rows, 2), other(rows, 2);
+  Cavi best(other, uneven_start(other));
+  best.advance(200);
+  // Where both components are alike: a stationary point that coordinate ascent does not leave.
+  std::vector<double> flat(static_cast<std::size_t>(model.n_statistics()), 30.0);
+  std::vector<double> worse = flat;
+  for (std::size_t i = 2; i < worse.size(); i += 2) worse[i] = i % 4 == 0 ? 0 : 1000;
+  WithProposals with(model, {flat, worse, best.statistics(), flat});
+  Memoized memoized(with, flat, {.batch_size = 7, .gain_before_moves = 1e-2});
+  double last = -1e300;
+  for (int step = 0; step < 200; ++step) {
+    memoized.advance(1);
+    EXPECT_GE(memoized.evaluate(), last - 1e-10);
+    last = memoized.evaluate();
+  }
+  ASSERT_EQ(with.verdicts.size(), 4U);
+  EXPECT_FALSE(with.verdicts[0]);
+  EXPECT_TRUE(with.verdicts[2]);
+  EXPECT_FALSE(with.verdicts[3]);
+  EXPECT_NEAR(last, best.evaluate(), 1e-6);
+  EXPECT_TRUE(std::is_sorted(memoized.elbo_trace().begin(), memoized.elbo_trace().end(),
+                             [](double a, double b) { return a < b - 1e-10; }));
+  // The statistics kept are those of the batches.
+  std::vector<double> again(memoized.statistics().size());
+  model.local_step({0, 60}, true, again);
+  for (std::size_t i = 0; i < again.size(); ++i) EXPECT_NEAR(again[i], memoized.statistics()[i], 1e-5);
+}
+
 }  // namespace
 }  // namespace velbo::internal

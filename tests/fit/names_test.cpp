@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/errors.h"
+#include "velbo/gaussian_mixture.h"
 
 namespace velbo {
 namespace {
@@ -14,6 +15,11 @@ TEST(Names, ReadBackAsTheSame) {
   for (const auto kind : {EngineKind::automatic, EngineKind::newton, EngineKind::natural_gradient, EngineKind::saa,
                           EngineKind::pathfinder, EngineKind::gradient})
     EXPECT_EQ(parse_engine(name(kind)), kind);
+  for (const auto kind :
+       {CovarianceKind::full, CovarianceKind::diagonal, CovarianceKind::tied, CovarianceKind::spherical})
+    EXPECT_EQ(parse_covariance_kind(name(kind)), kind);
+  for (const auto prior : {WeightsPrior::dirichlet, WeightsPrior::dirichlet_process})
+    EXPECT_EQ(parse_weights_prior(name(prior)), prior);
   for (const auto s : {Scalar::automatic, Scalar::float32, Scalar::float64}) EXPECT_EQ(parse_scalar(name(s)), s);
   for (const auto kind : {FamilyKind::automatic, FamilyKind::mean_field, FamilyKind::full_rank})
     EXPECT_EQ(parse_family(name(kind)), kind);

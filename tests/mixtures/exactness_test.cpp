@@ -309,6 +309,29 @@ TEST(MixtureExactness, LocalStepsAreWhatTheirDefinitionsSay) {
         }
 }
 
+// A pair that was tried in vain is not tried again, also by a fit that goes on from a file.
+TEST(MixtureExactness, RejectedMergesAreRemembered) {
+  GaussianMixtureOptions options;
+  options.n_components = 2;
+  const Rows rows = groups_of_rows(80, 2, 1, 1, 2);  // one group
+  options.responsibilities = random_responsibilities(80, 2, 4);
+  Problem problem(rows, options), other(rows, options);
+  const std::vector<double> statistics = problem.start();
+  std::vector<double> proposal(statistics.size());
+  problem.model.set_statistics(statistics);
+  other.model.set_statistics(statistics);
+  ASSERT_TRUE(problem.model.propose(statistics, proposal));
+  EXPECT_NEAR(proposal[0], 80, 1e-10);
+  EXPECT_EQ(proposal[1], 0);
+  problem.model.judge(false);
+  EXPECT_FALSE(problem.model.propose(statistics, proposal));
+  internal::EngineState state;
+  problem.model.save(state);
+  EXPECT_TRUE(other.model.propose(statistics, proposal));
+  other.model.load(state);
+  EXPECT_FALSE(other.model.propose(statistics, proposal));
+}
+
 TEST(MixtureExactness, SticksAreInTheBestOrder) {
   const std::vector<double> counts = {3.5, 11, 0.2, 7, 2};
   for (const double concentration : {0.2, 1.0, 3.0, 20.0}) {

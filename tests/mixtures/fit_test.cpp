@@ -161,6 +161,20 @@ TEST(MixtureFit, FloatsAreCloseToDoubles) {
   }
 }
 
+// Float rows far from the origin, whose mean is no float: the same numbers as doubles say what is right.
+TEST(MixtureFit, FloatsKeepTheDigitsOfTheirCentre) {
+  const Rows rows = groups_of_rows(1000, 2, 2, 4, 7);
+  std::vector<float> x;
+  for (const double value : rows.x) x.push_back(static_cast<float>(3e6 + value));
+  const std::vector<double> wide(x.begin(), x.end());
+  GaussianMixtureOptions options = options_of(CovarianceKind::full, 2);
+  options.responsibilities = random_responsibilities(1000, 2, 3);
+  const GaussianMixture single = fit_gaussian_mixture(MatrixView<const float>{x.data(), 1000, 2, 2}, options).posterior,
+                        exact =
+                            fit_gaussian_mixture(MatrixView<const double>{wide.data(), 1000, 2, 2}, options).posterior;
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(single.means()[i], exact.means()[i], 2e-3) << i;
+}
+
 // Groups that are far apart, begun with too many components.
 TEST(MixtureFit, MergesFindTheNumberOfGroups) {
   Rows rows{1200, 3, {}};  // round groups of one size, which every kind of covariance can describe

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "io/safetensors.h"
 #include "mixtures/problem.h"
 #include "support/errors.h"
 #include "support/scratch.h"
@@ -232,6 +233,18 @@ TEST(MixturePosterior, BrokenFilesAreRefused) {
     broken[at] = static_cast<char>(broken[at] ^ 4);
     EXPECT_THAT(error_of([&] { (void)GaussianMixture::load(folder.file("broken", broken)); }),
                 ::testing::StartsWith("file| "));
+  }
+  // Whole by their checksum, but of no rows that there could be.
+  for (const CovarianceKind kind : kKinds) {
+    fitted(groups_of_rows(30, 2, 2, 2, 3), kind, 2).save(path);
+    for (const char* tensor : {"statistics", "prior", "unit", "prior_inverse_scale"}) {
+      internal::Safetensors file = internal::read_safetensors(path);
+      for (internal::Tensor& t : file.tensors)
+        if (t.name == tensor) t.values.back() = -1e6;
+      internal::write_safetensors(folder.file("wrong"), file);
+      EXPECT_THAT(error_of([&] { (void)GaussianMixture::load(folder.file("wrong")); }), ::testing::StartsWith("file| "))
+          << name(kind) << " " << tensor;
+    }
   }
   EXPECT_THAT(error_of([&] { (void)GaussianMixture::load(folder.file("none")); }), ::testing::StartsWith("file| "));
 }
