@@ -219,6 +219,23 @@ std::int64_t document_scratch(std::int64_t n_words, std::int64_t n_topics) {
   return rounded_up(n_words, n) * (n_topics + 2 + wide) + rounded_up(n_topics, n) * (n + 5 + wide) + n + rounding;
 }
 
+// All lanes of v into one number by `both`, half by half.
+template <class T, int H, class Both, int... L>
+inline __attribute__((always_inline)) T over_lanes_from(Vector<T> v, const Both& both) {
+  constexpr int n = Lanes<T>::count;
+  if constexpr (H == 0) {
+    return v[0];
+  } else if constexpr (sizeof...(L) < n) {
+    return over_lanes_from<T, H, Both, L..., static_cast<int>(sizeof...(L))>(v, both);
+  } else {
+    return over_lanes_from<T, H / 2, Both>(both(v, __builtin_shufflevector(v, v, (L ^ H)...)), both);
+  }
+}
+template <class T, class Both>
+inline __attribute__((always_inline)) T over_lanes(Vector<T> v, const Both& both) {
+  return over_lanes_from<T, Lanes<T>::count / 2, Both>(v, both);
+}
+
 // e_k = e^(digamma(gamma_k) + shift), the shift such that no e_k is large and the largest is not small; returns it.
 template <class T>
 T topic_weights(const T* __restrict gamma, std::int64_t stride, T* __restrict e, T* __restrict rest) {
@@ -234,8 +251,7 @@ T topic_weights(const T* __restrict gamma, std::int64_t stride, T* __restrict e,
     const Vector<T> here = load(rest + k);
     smallest = here < smallest ? here : smallest;
   }
-  T shift = smallest[0];
-  for (int l = 1; l < n; ++l) shift = smallest[l] < shift ? smallest[l] : shift;
+  const T shift = over_lanes<T>(smallest, [](auto a, auto b) { return a < b ? a : b; });
   VELBO_TOPICS_INDEPENDENT
   for (std::int64_t k = 0; k < stride; ++k) e[k] *= exp_nonpositive(shift - rest[k]);
   return shift;
@@ -280,9 +296,7 @@ T update_gamma(const Workspace<T>& work, std::int64_t n_topics, T* gamma) {
     change += difference < Vector<T>{} ? -difference : difference;
     store(gamma + k, next);
   }
-  T sum = change[0];
-  for (int l = 1; l < n; ++l) sum += change[l];
-  return sum / static_cast<T>(n_topics);
+  return over_lanes<T>(change, [](auto a, auto b) { return a + b; }) / static_cast<T>(n_topics);
 }
 
 // E log p(theta | alpha) - E log q(theta) - (sum of counts) digamma(sum gamma), in double; expected_log [K] or nullptr.
