@@ -396,8 +396,24 @@ void one_document(const TopicDocuments<T>& d, std::int64_t i, T* scratch) {
 }
 
 template <class T>
-void documents(const TopicDocuments<T>& d, std::int64_t begin, std::int64_t end, T* scratch) {
+__attribute__((noinline)) void all_documents(const TopicDocuments<T>& d, std::int64_t begin, std::int64_t end,
+                                             T* scratch) {
   for (std::int64_t i = begin; i < end; ++i) one_document(d, i, scratch);
+}
+
+// Weights of topics that a document has not meet words that these topics do not have: products below the normal numbers, each of which
+// costs x86 as much as a hundred others.  They count for nothing: zeros here.
+template <class T>
+void documents(const TopicDocuments<T>& d, std::int64_t begin, std::int64_t end, T* scratch) {
+#if defined(__x86_64__)
+  constexpr unsigned flush_to_zero = 0x8000, denormals_are_zero = 0x0040;
+  const unsigned mode = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(mode | flush_to_zero | denormals_are_zero);
+  all_documents(d, begin, end, scratch);
+  __builtin_ia32_ldmxcsr(mode);
+#else
+  all_documents(d, begin, end, scratch);
+#endif
 }
 
 // As many elements of T as a vector of doubles has, as doubles.
