@@ -133,10 +133,70 @@ inline __attribute__((always_inline)) void word_totals(const T* packed, std::int
   }
 }
 
-// sums [K, lanes] (+)= sum over the block's words of n_w / nhat_w b_kw, lane by lane.
+// sums_of_each() of cpu/lanes.h with half its shuffles: of each level's two one is a choice lane by lane.
+template <class T, int H, int... L>
+inline __attribute__((always_inline)) Vector<T> merged(Vector<T> a, Vector<T> b) {
+  constexpr int n = Lanes<T>::count;
+  if constexpr (sizeof...(L) < n) {
+    return merged<T, H, L..., static_cast<int>(sizeof...(L))>(a, b);
+  } else {
+    const Vector<T> own = __builtin_shufflevector(a, b, ((L & H) == 0 ? L : n + L)...);
+    const Vector<T> other = __builtin_shufflevector(a, b, ((L & H) == 0 ? L + H : n + L - H)...);
+    return own + other;
+  }
+}
+
+template <class T, int H = 1>
+inline __attribute__((always_inline)) Vector<T> sums_over_lanes(Vector<T>* v) {
+  constexpr int n = Lanes<T>::count;
+  if constexpr (H == n) {
+    return v[0];
+  } else {
+    VELBO_UNROLL
+    for (int k = 0; k < n / (2 * H); ++k) v[k] = merged<T, H>(v[2 * k], v[2 * k + 1]);
+    return sums_over_lanes<T, 2 * H>(v);
+  }
+}
+
+// Lane by lane, sum over a block's words of n_w / nhat_w b_kw, with what earlier blocks left in `sums`.
+template <class T, int N, bool kFirst>
+inline __attribute__((always_inline)) Vector<T> topic_sum(const T* packed, std::int64_t k, const Vector<T>* ratio,
+                                                          const T* sums) {
+  constexpr int n = Lanes<T>::count;
+  Vector<T> sum = ratio[0] * load(packed + k * N * n);
+  if constexpr (!kFirst) sum += load(sums + k * n);
+  VELBO_UNROLL
+  for (int i = 1; i < N; ++i) sum += ratio[i] * load(packed + (k * N + i) * n);
+  return sum;
+}
+
+// Of the last block: topics' sums over all lanes, [K] into out, zeros behind.
+template <class T, int N, bool kFirst>
+inline __attribute__((always_inline)) void last_sums(const T* packed, std::int64_t n_topics, const Vector<T>* ratio,
+                                                     const T* sums, T* __restrict out) {
+  constexpr int n = Lanes<T>::count;
+  std::int64_t k = 0;
+  for (; k + n <= n_topics; k += n) {
+    Vector<T> v[n];
+    VELBO_UNROLL
+    for (int l = 0; l < n; ++l) v[l] = topic_sum<T, N, kFirst>(packed, k + l, ratio, sums);
+    store(out + k, sums_over_lanes<T>(v));
+  }
+  if (k == n_topics) return;
+  Vector<T> v[n] = {};
+  for (std::int64_t l = 0; l < n_topics - k; ++l) v[l] = topic_sum<T, N, kFirst>(packed, k + l, ratio, sums);
+  store(out + k, sums_over_lanes<T>(v));
+}
+
+// Which of a document's blocks.
+struct BlockPlace {
+  bool first, last;
+};
+
+// sums [K, lanes] (+)= sum over the block's words of n_w / nhat_w b_kw, lane by lane; of the last block over all lanes into out [K].
 template <class T, int N>
-void add_block(const T* packed, std::int64_t n_topics, const T* e, const T* counts, bool first, T* __restrict sums,
-               T* __restrict least) {
+void add_block(const T* packed, std::int64_t n_topics, const T* e, const T* counts, BlockPlace place,
+               T* __restrict sums, T* __restrict out, T* __restrict least) {
   constexpr int n = Lanes<T>::count;
   Vector<T> total[N], ratio[N];
   word_totals<T, N>(packed, n_topics, e, total);
@@ -147,20 +207,16 @@ void add_block(const T* packed, std::int64_t n_topics, const T* e, const T* coun
     ratio[i] = load(counts + i * n) / total[i];
   }
   store(least, smallest);
-  if (first) {
-    for (std::int64_t k = 0; k < n_topics; ++k) {
-      Vector<T> sum = ratio[0] * load(packed + k * N * n);
-      VELBO_UNROLL
-      for (int i = 1; i < N; ++i) sum += ratio[i] * load(packed + (k * N + i) * n);
-      store(sums + k * n, sum);
+  if (place.last) {
+    if (place.first) {
+      last_sums<T, N, true>(packed, n_topics, ratio, sums, out);
+    } else {
+      last_sums<T, N, false>(packed, n_topics, ratio, sums, out);
     }
+  } else if (place.first) {
+    for (std::int64_t k = 0; k < n_topics; ++k) store(sums + k * n, topic_sum<T, N, true>(packed, k, ratio, sums));
   } else {
-    for (std::int64_t k = 0; k < n_topics; ++k) {
-      Vector<T> sum = load(sums + k * n);
-      VELBO_UNROLL
-      for (int i = 0; i < N; ++i) sum += ratio[i] * load(packed + (k * N + i) * n);
-      store(sums + k * n, sum);
-    }
+    for (std::int64_t k = 0; k < n_topics; ++k) store(sums + k * n, topic_sum<T, N, false>(packed, k, ratio, sums));
   }
 }
 
@@ -186,7 +242,7 @@ void store_totals(const T* packed, std::int64_t n_topics, const T* e, T* __restr
 // A document's memory.
 template <class T>
 struct Workspace {
-  T *packed, *counts, *totals, *sums, *e, *rest, *alpha, *ones, *before, *least;
+  T *packed, *counts, *totals, *sums, *e, *rest, *alpha, *ones, *before, *reduced, *least;
   double *of_words, *of_topics;
 
   Workspace(T* scratch, std::int64_t n_words, std::int64_t n_topics) {
@@ -206,6 +262,7 @@ struct Workspace {
     alpha = take(topics);
     ones = take(topics);
     before = take(topics);
+    reduced = take(topics);
     least = take(n);
     constexpr std::int64_t wide = sizeof(double) / sizeof(T);
     of_words = reinterpret_cast<double*>(take(words * wide));
@@ -215,8 +272,8 @@ struct Workspace {
 
 template <class T>
 std::int64_t document_scratch(std::int64_t n_words, std::int64_t n_topics) {
-  constexpr std::int64_t n = Lanes<T>::count, wide = sizeof(double) / sizeof(T), rounding = 16 * 12;
-  return rounded_up(n_words, n) * (n_topics + 2 + wide) + rounded_up(n_topics, n) * (n + 5 + wide) + n + rounding;
+  constexpr std::int64_t n = Lanes<T>::count, wide = sizeof(double) / sizeof(T), rounding = 16 * 13;
+  return rounded_up(n_words, n) * (n_topics + 2 + wide) + rounded_up(n_topics, n) * (n + 6 + wide) + n + rounding;
 }
 
 // All lanes of v into one number by `both`, half by half.
@@ -257,41 +314,13 @@ T topic_weights(const T* __restrict gamma, std::int64_t stride, T* __restrict e,
   return shift;
 }
 
-// sums_of_each() of cpu/lanes.h with half its shuffles: of each level's two one is a choice lane by lane.
-template <class T, int H, int... L>
-inline __attribute__((always_inline)) Vector<T> merged(Vector<T> a, Vector<T> b) {
-  constexpr int n = Lanes<T>::count;
-  if constexpr (sizeof...(L) < n) {
-    return merged<T, H, L..., static_cast<int>(sizeof...(L))>(a, b);
-  } else {
-    const Vector<T> own = __builtin_shufflevector(a, b, ((L & H) == 0 ? L : n + L)...);
-    const Vector<T> other = __builtin_shufflevector(a, b, ((L & H) == 0 ? L + H : n + L - H)...);
-    return own + other;
-  }
-}
-
-template <class T, int H = 1>
-inline __attribute__((always_inline)) Vector<T> sums_over_lanes(Vector<T>* v) {
-  constexpr int n = Lanes<T>::count;
-  if constexpr (H == n) {
-    return v[0];
-  } else {
-    VELBO_UNROLL
-    for (int k = 0; k < n / (2 * H); ++k) v[k] = merged<T, H>(v[2 * k], v[2 * k + 1]);
-    return sums_over_lanes<T, 2 * H>(v);
-  }
-}
-
-// gamma_k = alpha_k + e_k (sum over lanes of sums_k); returns the mean |change|.
+// gamma_k = alpha_k + e_k reduced_k; returns the mean |change|.
 template <class T>
 T update_gamma(const Workspace<T>& work, std::int64_t n_topics, T* gamma) {
   constexpr int n = Lanes<T>::count;
   Vector<T> change{};
   for (std::int64_t k = 0; k < n_topics; k += n) {
-    Vector<T> v[n];
-    VELBO_UNROLL
-    for (int l = 0; l < n; ++l) v[l] = load(work.sums + (k + l) * n);
-    const Vector<T> next = load(work.alpha + k) + load(work.e + k) * sums_over_lanes<T>(v);
+    const Vector<T> next = load(work.alpha + k) + load(work.e + k) * load(work.reduced + k);
     const Vector<T> difference = next - load(gamma + k);
     change += difference < Vector<T>{} ? -difference : difference;
     store(gamma + k, next);
@@ -335,10 +364,10 @@ void one_document(const TopicDocuments<T>& d, std::int64_t i, T* scratch) {
   for (std::int64_t k = 0; k < d.stride; ++k) {
     work.alpha[k] = k < n_topics ? static_cast<T>(d.alpha[k]) : nothing;
     work.ones[k] = 1;
+    work.reduced[k] = 0;  // of a document without words
     if (k >= n_topics) gamma[k] = nothing;
     work.before[k] = gamma[k];
   }
-  for (std::int64_t k = 0; k < d.stride * n; ++k) work.sums[k] = 0;
   for (int l = 0; l < n; ++l) work.least[l] = 1;
   pack(d, entries, n_words, blocks, work.ones, work.packed, work.counts);
 
@@ -349,7 +378,9 @@ void one_document(const TopicDocuments<T>& d, std::int64_t i, T* scratch) {
     const T* counts = work.counts;
     for (std::int64_t b = 0; b < blocks.count; ++b) {
       const int size = blocks.size(b);
-#define VELBO_CALL(N) (add_block<T, N>(packed, n_topics, work.e, counts, b == 0, work.sums, work.least))
+#define VELBO_CALL(N)                                                                                          \
+  (add_block<T, N>(packed, n_topics, work.e, counts, {b == 0, b + 1 == blocks.count}, work.sums, work.reduced, \
+                   work.least))
       VELBO_BY_SIZE(size, VELBO_CALL)
 #undef VELBO_CALL
       packed += n_topics * size * n;

@@ -150,6 +150,7 @@ TopicModel fit_in(const Corpus& corpus, const TopicSettings& settings, const Top
   state->vocabulary = corpus.vocabulary().empty() && earlier != nullptr ? earlier->vocabulary : corpus.vocabulary();
   state->run = std::move(fit.run);
   state->word_iterations = model.word_iterations();
+  state->derive();
   return TopicModel(std::move(state));
 }
 
