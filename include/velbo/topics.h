@@ -121,8 +121,9 @@ struct TopicOptions {
   // A document's factor is at rest once the mean over topics of |change of gamma_dk| is below this, or after so many iterations.
   double local_tolerance = 1e-3;
   int local_iterations = 100;
-  // Where the fit starts: lambda [K, V] row-major, all > 0; or the topics of an earlier model of the same K and words.  Else lambda_kv =
-  // eta + exp(z / 10), z standard normals of the seed: about a Gamma(100, 100).
+  // Where the fit starts: lambda [K, V] row-major, all > 0; or the topics of an earlier model of the same K and words.  Else, by the seed,
+  // lambda_kv = eta + exp(z / 10), z standard normal, about a Gamma(100, 100), plus the counts of up to 20 random documents a topic, no more
+  // once there are 200 tokens.
   std::vector<double> initial_topics = {};
   std::optional<TopicModel> init = {};
   // batch_size 0: of svi 1,024, of memoized a tenth of the documents (each batch keeps K V numbers).  Batches are documents in a random

@@ -133,114 +133,6 @@ inline __attribute__((always_inline)) void word_totals(const T* packed, std::int
   }
 }
 
-// sums [K, lanes] (+)= sum over the block's words of n_w / nhat_w b_kw, lane by lane.
-template <class T, int N>
-void add_block(const T* packed, std::int64_t n_topics, const T* e, const T* counts, bool first, T* __restrict sums,
-               T* __restrict least) {
-  constexpr int n = Lanes<T>::count;
-  Vector<T> total[N], ratio[N];
-  word_totals<T, N>(packed, n_topics, e, total);
-  Vector<T> smallest = load(least);
-  VELBO_UNROLL
-  for (int i = 0; i < N; ++i) {
-    smallest = total[i] < smallest ? total[i] : smallest;
-    ratio[i] = load(counts + i * n) / total[i];
-  }
-  store(least, smallest);
-  if (first) {
-    for (std::int64_t k = 0; k < n_topics; ++k) {
-      Vector<T> sum = ratio[0] * load(packed + k * N * n);
-      VELBO_UNROLL
-      for (int i = 1; i < N; ++i) sum += ratio[i] * load(packed + (k * N + i) * n);
-      store(sums + k * n, sum);
-    }
-  } else {
-    for (std::int64_t k = 0; k < n_topics; ++k) {
-      Vector<T> sum = load(sums + k * n);
-      VELBO_UNROLL
-      for (int i = 0; i < N; ++i) sum += ratio[i] * load(packed + (k * N + i) * n);
-      store(sums + k * n, sum);
-    }
-  }
-}
-
-template <class T, int N>
-void store_totals(const T* packed, std::int64_t n_topics, const T* e, T* __restrict out) {
-  Vector<T> total[N];
-  word_totals<T, N>(packed, n_topics, e, total);
-  for (int i = 0; i < N; ++i) store(out + i * Lanes<T>::count, total[i]);
-}
-
-#define VELBO_BY_SIZE(size, CALL) \
-  switch (size) {                 \
-    case 1: CALL(1); break;       \
-    case 2: CALL(2); break;       \
-    case 3: CALL(3); break;       \
-    case 4: CALL(4); break;       \
-    case 5: CALL(5); break;       \
-    case 6: CALL(6); break;       \
-    case 7: CALL(7); break;       \
-    default: CALL(8); break;      \
-  }
-
-// A document's memory.
-template <class T>
-struct Workspace {
-  T *packed, *counts, *totals, *sums, *e, *rest, *alpha, *ones, *before, *least;
-  double *of_words, *of_topics;
-
-  Workspace(T* scratch, std::int64_t n_words, std::int64_t n_topics) {
-    constexpr std::int64_t n = Lanes<T>::count;
-    const std::int64_t words = rounded_up(n_words, n), topics = rounded_up(n_topics, n);
-    const auto take = [&](std::int64_t count) {
-      T* const piece = scratch;
-      scratch += rounded_up(count, 16);
-      return piece;
-    };
-    packed = take(words * n_topics);
-    counts = take(words);
-    totals = take(words);
-    sums = take(topics * n);
-    e = take(topics);
-    rest = take(topics);
-    alpha = take(topics);
-    ones = take(topics);
-    before = take(topics);
-    least = take(n);
-    constexpr std::int64_t wide = sizeof(double) / sizeof(T);
-    of_words = reinterpret_cast<double*>(take(words * wide));
-    of_topics = reinterpret_cast<double*>(take(topics * wide));
-  }
-};
-
-template <class T>
-std::int64_t document_scratch(std::int64_t n_words, std::int64_t n_topics) {
-  constexpr std::int64_t n = Lanes<T>::count, wide = sizeof(double) / sizeof(T), rounding = 16 * 12;
-  return rounded_up(n_words, n) * (n_topics + 2 + wide) + rounded_up(n_topics, n) * (n + 5 + wide) + n + rounding;
-}
-
-// e_k = e^(digamma(gamma_k) + shift), the shift such that no e_k is large and the largest is not small; returns it.
-template <class T>
-T topic_weights(const T* __restrict gamma, std::int64_t stride, T* __restrict e, T* __restrict rest) {
-  constexpr int n = Lanes<T>::count;
-  VELBO_TOPICS_INDEPENDENT
-  for (std::int64_t k = 0; k < stride; ++k) {
-    const Shifted<T> s = shifted(gamma[k]);
-    e[k] = s.y;
-    rest[k] = log_minus_digamma(s);
-  }
-  Vector<T> smallest = load(rest);
-  for (std::int64_t k = n; k < stride; k += n) {
-    const Vector<T> here = load(rest + k);
-    smallest = here < smallest ? here : smallest;
-  }
-  T shift = smallest[0];
-  for (int l = 1; l < n; ++l) shift = smallest[l] < shift ? smallest[l] : shift;
-  VELBO_TOPICS_INDEPENDENT
-  for (std::int64_t k = 0; k < stride; ++k) e[k] *= exp_nonpositive(shift - rest[k]);
-  return shift;
-}
-
 // sums_of_each() of cpu/lanes.h with half its shuffles: of each level's two one is a choice lane by lane.
 template <class T, int H, int... L>
 inline __attribute__((always_inline)) Vector<T> merged(Vector<T> a, Vector<T> b) {
@@ -266,23 +158,174 @@ inline __attribute__((always_inline)) Vector<T> sums_over_lanes(Vector<T>* v) {
   }
 }
 
-// gamma_k = alpha_k + e_k (sum over lanes of sums_k); returns the mean |change|.
+// Lane by lane, sum over a block's words of n_w / nhat_w b_kw, with what earlier blocks left in `sums`.
+template <class T, int N, bool kFirst>
+inline __attribute__((always_inline)) Vector<T> topic_sum(const T* packed, std::int64_t k, const Vector<T>* ratio,
+                                                          const T* sums) {
+  constexpr int n = Lanes<T>::count;
+  Vector<T> sum = ratio[0] * load(packed + k * N * n);
+  if constexpr (!kFirst) sum += load(sums + k * n);
+  VELBO_UNROLL
+  for (int i = 1; i < N; ++i) sum += ratio[i] * load(packed + (k * N + i) * n);
+  return sum;
+}
+
+// Of the last block: topics' sums over all lanes, [K] into out, zeros behind.
+template <class T, int N, bool kFirst>
+inline __attribute__((always_inline)) void last_sums(const T* packed, std::int64_t n_topics, const Vector<T>* ratio,
+                                                     const T* sums, T* __restrict out) {
+  constexpr int n = Lanes<T>::count;
+  std::int64_t k = 0;
+  for (; k + n <= n_topics; k += n) {
+    Vector<T> v[n];
+    VELBO_UNROLL
+    for (int l = 0; l < n; ++l) v[l] = topic_sum<T, N, kFirst>(packed, k + l, ratio, sums);
+    store(out + k, sums_over_lanes<T>(v));
+  }
+  if (k == n_topics) return;
+  Vector<T> v[n] = {};
+  for (std::int64_t l = 0; l < n_topics - k; ++l) v[l] = topic_sum<T, N, kFirst>(packed, k + l, ratio, sums);
+  store(out + k, sums_over_lanes<T>(v));
+}
+
+// Which of a document's blocks.
+struct BlockPlace {
+  bool first, last;
+};
+
+// sums [K, lanes] (+)= sum over the block's words of n_w / nhat_w b_kw, lane by lane; of the last block over all lanes into out [K].
+template <class T, int N>
+void add_block(const T* packed, std::int64_t n_topics, const T* e, const T* counts, BlockPlace place,
+               T* __restrict sums, T* __restrict out, T* __restrict least) {
+  constexpr int n = Lanes<T>::count;
+  Vector<T> total[N], ratio[N];
+  word_totals<T, N>(packed, n_topics, e, total);
+  Vector<T> smallest = load(least);
+  VELBO_UNROLL
+  for (int i = 0; i < N; ++i) {
+    smallest = total[i] < smallest ? total[i] : smallest;
+    ratio[i] = load(counts + i * n) / total[i];
+  }
+  store(least, smallest);
+  if (place.last) {
+    if (place.first) {
+      last_sums<T, N, true>(packed, n_topics, ratio, sums, out);
+    } else {
+      last_sums<T, N, false>(packed, n_topics, ratio, sums, out);
+    }
+  } else if (place.first) {
+    for (std::int64_t k = 0; k < n_topics; ++k) store(sums + k * n, topic_sum<T, N, true>(packed, k, ratio, sums));
+  } else {
+    for (std::int64_t k = 0; k < n_topics; ++k) store(sums + k * n, topic_sum<T, N, false>(packed, k, ratio, sums));
+  }
+}
+
+template <class T, int N>
+void store_totals(const T* packed, std::int64_t n_topics, const T* e, T* __restrict out) {
+  Vector<T> total[N];
+  word_totals<T, N>(packed, n_topics, e, total);
+  for (int i = 0; i < N; ++i) store(out + i * Lanes<T>::count, total[i]);
+}
+
+#define VELBO_BY_SIZE(size, CALL) \
+  switch (size) {                 \
+    case 1: CALL(1); break;       \
+    case 2: CALL(2); break;       \
+    case 3: CALL(3); break;       \
+    case 4: CALL(4); break;       \
+    case 5: CALL(5); break;       \
+    case 6: CALL(6); break;       \
+    case 7: CALL(7); break;       \
+    default: CALL(8); break;      \
+  }
+
+// A document's memory.
+template <class T>
+struct Workspace {
+  T *packed, *counts, *totals, *sums, *e, *rest, *alpha, *ones, *before, *reduced, *least;
+  double *of_words, *of_topics;
+
+  Workspace(T* scratch, std::int64_t n_words, std::int64_t n_topics) {
+    constexpr std::int64_t n = Lanes<T>::count;
+    const std::int64_t words = rounded_up(n_words, n), topics = rounded_up(n_topics, n);
+    const auto take = [&](std::int64_t count) {
+      T* const piece = scratch;
+      scratch += rounded_up(count, 16);
+      return piece;
+    };
+    packed = take(words * n_topics);
+    counts = take(words);
+    totals = take(words);
+    sums = take(topics * n);
+    e = take(topics);
+    rest = take(topics);
+    alpha = take(topics);
+    ones = take(topics);
+    before = take(topics);
+    reduced = take(topics);
+    least = take(n);
+    constexpr std::int64_t wide = sizeof(double) / sizeof(T);
+    of_words = reinterpret_cast<double*>(take(words * wide));
+    of_topics = reinterpret_cast<double*>(take(topics * wide));
+  }
+};
+
+template <class T>
+std::int64_t document_scratch(std::int64_t n_words, std::int64_t n_topics) {
+  constexpr std::int64_t n = Lanes<T>::count, wide = sizeof(double) / sizeof(T), rounding = 16 * 13;
+  return rounded_up(n_words, n) * (n_topics + 2 + wide) + rounded_up(n_topics, n) * (n + 6 + wide) + n + rounding;
+}
+
+// All lanes of v into one number by `both`, half by half.
+template <class T, int H, class Both, int... L>
+inline __attribute__((always_inline)) T over_lanes_from(Vector<T> v, const Both& both) {
+  constexpr int n = Lanes<T>::count;
+  if constexpr (H == 0) {
+    return v[0];
+  } else if constexpr (sizeof...(L) < n) {
+    return over_lanes_from<T, H, Both, L..., static_cast<int>(sizeof...(L))>(v, both);
+  } else {
+    return over_lanes_from<T, H / 2, Both>(both(v, __builtin_shufflevector(v, v, (L ^ H)...)), both);
+  }
+}
+template <class T, class Both>
+inline __attribute__((always_inline)) T over_lanes(Vector<T> v, const Both& both) {
+  return over_lanes_from<T, Lanes<T>::count / 2, Both>(v, both);
+}
+
+// e_k = e^(digamma(gamma_k) + shift), the shift such that no e_k is large and the largest is not small; returns it.
+template <class T>
+T topic_weights(const T* __restrict gamma, std::int64_t stride, T* __restrict e, T* __restrict rest) {
+  constexpr int n = Lanes<T>::count;
+  VELBO_TOPICS_INDEPENDENT
+  for (std::int64_t k = 0; k < stride; ++k) {
+    const Shifted<T> s = shifted(gamma[k]);
+    e[k] = s.y;
+    rest[k] = log_minus_digamma(s);
+  }
+  Vector<T> smallest = load(rest);
+  for (std::int64_t k = n; k < stride; k += n) {
+    const Vector<T> here = load(rest + k);
+    smallest = here < smallest ? here : smallest;
+  }
+  const T shift = over_lanes<T>(smallest, [](auto a, auto b) { return a < b ? a : b; });
+  VELBO_TOPICS_INDEPENDENT
+  for (std::int64_t k = 0; k < stride; ++k) e[k] *= exp_nonpositive(shift - rest[k]);
+  return shift;
+}
+
+// gamma_k = alpha_k + e_k reduced_k; returns the mean |change|.
 template <class T>
 T update_gamma(const Workspace<T>& work, std::int64_t n_topics, T* gamma) {
   constexpr int n = Lanes<T>::count;
   Vector<T> change{};
   for (std::int64_t k = 0; k < n_topics; k += n) {
-    Vector<T> v[n];
-    VELBO_UNROLL
-    for (int l = 0; l < n; ++l) v[l] = load(work.sums + (k + l) * n);
-    const Vector<T> next = load(work.alpha + k) + load(work.e + k) * sums_over_lanes<T>(v);
+    const Vector<T> next = load(work.alpha + k) + load(work.e + k) * load(work.reduced + k);
     const Vector<T> difference = next - load(gamma + k);
     change += difference < Vector<T>{} ? -difference : difference;
     store(gamma + k, next);
   }
-  T sum = change[0];
-  for (int l = 1; l < n; ++l) sum += change[l];
-  return sum / static_cast<T>(n_topics);
+  return over_lanes<T>(change, [](auto a, auto b) { return a + b; }) / static_cast<T>(n_topics);
 }
 
 // E log p(theta | alpha) - E log q(theta) - (sum of counts) digamma(sum gamma), in double; expected_log [K] or nullptr.
@@ -321,10 +364,10 @@ void one_document(const TopicDocuments<T>& d, std::int64_t i, T* scratch) {
   for (std::int64_t k = 0; k < d.stride; ++k) {
     work.alpha[k] = k < n_topics ? static_cast<T>(d.alpha[k]) : nothing;
     work.ones[k] = 1;
+    work.reduced[k] = 0;  // of a document without words
     if (k >= n_topics) gamma[k] = nothing;
     work.before[k] = gamma[k];
   }
-  for (std::int64_t k = 0; k < d.stride * n; ++k) work.sums[k] = 0;
   for (int l = 0; l < n; ++l) work.least[l] = 1;
   pack(d, entries, n_words, blocks, work.ones, work.packed, work.counts);
 
@@ -335,7 +378,9 @@ void one_document(const TopicDocuments<T>& d, std::int64_t i, T* scratch) {
     const T* counts = work.counts;
     for (std::int64_t b = 0; b < blocks.count; ++b) {
       const int size = blocks.size(b);
-#define VELBO_CALL(N) (add_block<T, N>(packed, n_topics, work.e, counts, b == 0, work.sums, work.least))
+#define VELBO_CALL(N)                                                                                          \
+  (add_block<T, N>(packed, n_topics, work.e, counts, {b == 0, b + 1 == blocks.count}, work.sums, work.reduced, \
+                   work.least))
       VELBO_BY_SIZE(size, VELBO_CALL)
 #undef VELBO_CALL
       packed += n_topics * size * n;
@@ -382,8 +427,24 @@ void one_document(const TopicDocuments<T>& d, std::int64_t i, T* scratch) {
 }
 
 template <class T>
-void documents(const TopicDocuments<T>& d, std::int64_t begin, std::int64_t end, T* scratch) {
+__attribute__((noinline)) void all_documents(const TopicDocuments<T>& d, std::int64_t begin, std::int64_t end,
+                                             T* scratch) {
   for (std::int64_t i = begin; i < end; ++i) one_document(d, i, scratch);
+}
+
+// Weights of topics that a document has not meet words that these topics do not have: products below the normal numbers, each of which
+// costs x86 as much as a hundred others.  They count for nothing: zeros here.
+template <class T>
+void documents(const TopicDocuments<T>& d, std::int64_t begin, std::int64_t end, T* scratch) {
+#if defined(__x86_64__)
+  constexpr unsigned flush_to_zero = 0x8000, denormals_are_zero = 0x0040;
+  const unsigned mode = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(mode | flush_to_zero | denormals_are_zero);
+  all_documents(d, begin, end, scratch);
+  __builtin_ia32_ldmxcsr(mode);
+#else
+  all_documents(d, begin, end, scratch);
+#endif
 }
 
 // As many elements of T as a vector of doubles has, as doubles.

@@ -14,6 +14,7 @@ inline constexpr double kFarFromZero = 64;  // from here on no recurrence is nee
 template <class T>
 struct Shifted {
   T y;        // where the series is taken
+  T inverse;  // 1 / y
   T product;  // Gamma(y) / Gamma(x)
   T sum;      // digamma(y) - digamma(x)
 };
@@ -23,8 +24,10 @@ VELBO_HD Shifted<float> shifted(float x) {
   const float near = far ? 1.0F : x;
   const float u = near * (near + 5), a = u + 4, b = u + 6;
   const float product = u * a * b;
-  const float sum = (2 * near + 5) * (u * a + u * b + a * b) / product;
-  return {far ? x : x + 6, far ? 1.0F : product, far ? 0.0F : sum};
+  const float y = far ? x : x + 6;
+  const float both = 1 / (y * product);  // one division for two
+  const float sum = (2 * near + 5) * (u * a + u * b + a * b) * (y * both);
+  return {y, product * both, far ? 1.0F : product, far ? 0.0F : sum};
 }
 
 VELBO_HD Shifted<double> shifted(double x) {
@@ -33,14 +36,16 @@ VELBO_HD Shifted<double> shifted(double x) {
   const double u = near * (near + 9), a = u + 8, b = u + 14, c = u + 18, d = u + 20;
   const double ua = u * a, bc = b * c, uabc = ua * bc;
   const double product = uabc * d;
-  const double sum = (2 * near + 9) * (uabc + d * (ua * (b + c) + bc * (u + a))) / product;
-  return {far ? x : x + 10, far ? 1.0 : product, far ? 0.0 : sum};
+  const double y = far ? x : x + 10;
+  const double both = 1 / (y * product);
+  const double sum = (2 * near + 9) * (uabc + d * (ua * (b + c) + bc * (u + a))) * (y * both);
+  return {y, product * both, far ? 1.0 : product, far ? 0.0 : sum};
 }
 
 // log y - digamma(x) for the y of shifted(x): all that is left when e^digamma is wanted.
 template <class T>
 VELBO_HD T log_minus_digamma(const Shifted<T>& s) {
-  const T inverse = T(1) / s.y, square = inverse * inverse;
+  const T inverse = s.inverse, square = inverse * inverse;
   if constexpr (sizeof(T) == sizeof(float)) {
     return s.sum + inverse * T(0.5) + square * (T(1.0 / 12) - square * (T(1.0 / 120) - square * T(1.0 / 252)));
   } else {
@@ -65,7 +70,7 @@ VELBO_HD double digamma_at(double x) {
 
 VELBO_HD GammaTerms gamma_terms(double x) {
   const Shifted<double> s = shifted(x);
-  const double log_y = log_any(s.y), inverse = 1 / s.y, square = inverse * inverse;
+  const double log_y = log_any(s.y), inverse = s.inverse, square = inverse * inverse;
   const double series =
       inverse *
       (1.0 / 12 +

@@ -19,6 +19,7 @@ using internal::TopicSettings;
 using internal::TopicState;
 
 constexpr std::int64_t kMostTopics = 10000, kBatchOfSvi = 1024;
+constexpr std::int64_t kDocumentsOfAStart = 20, kTokensOfAStart = 200;  // of each topic
 
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::argument, "topics: " + what); }
 
@@ -50,11 +51,23 @@ void check_corpus(const Corpus& corpus) {
   if (corpus.n_words() == 0) throw Error(ErrorCode::data, "topics: the corpus has no words");
 }
 
-// lambda = eta + exp(z / 10); element v K + k of the stream.
-std::vector<double> random_start(std::int64_t n, std::uint64_t seed) {
-  std::vector<double> out(static_cast<std::size_t>(n));
+// Noise, and the words of documents of each topic's own, at random: topics that all look like the whole corpus lead coordinate ascent to
+// poor optima.
+std::vector<double> random_start(const Corpus& corpus, std::int64_t n_topics, std::uint64_t seed) {
+  std::vector<double> out(static_cast<std::size_t>(corpus.n_words() * n_topics));
   standard_normals(fold_in(make_key(seed, Purpose::step), 1), 0, 0, 0, std::span<double>(out));
   for (double& value : out) value = std::exp(value / 10);
+  const std::vector<std::int64_t> order = internal::document_order(corpus, seed);
+  const auto each = std::clamp<std::int64_t>(corpus.n_documents() / n_topics, 1, kDocumentsOfAStart);
+  std::size_t next = 0;
+  for (std::int64_t k = 0; k < n_topics; ++k) {
+    std::int64_t n_tokens = 0;
+    for (std::int64_t i = 0; i < each && n_tokens < kTokensOfAStart; ++i, ++next)
+      for (const WordCount& entry : corpus.document(order[next % order.size()])) {
+        out[static_cast<std::size_t>(entry.word * n_topics + k)] += entry.count;
+        n_tokens += entry.count;
+      }
+  }
   return out;
 }
 
@@ -71,7 +84,7 @@ std::vector<double> given_start(const TopicOptions& options, const TopicSettings
     return init.statistics;
   }
   const std::vector<double>& topics = options.initial_topics;
-  if (topics.empty()) return random_start(corpus.n_words() * settings.n_topics, options.fit.seed);
+  if (topics.empty()) return random_start(corpus, settings.n_topics, options.fit.seed);
   if (topics.size() != k_count * v_count)
     refuse(fmt::format("initial_topics has {} elements, expected {} topics times {} words", topics.size(), k_count,
                        v_count));
@@ -137,6 +150,7 @@ TopicModel fit_in(const Corpus& corpus, const TopicSettings& settings, const Top
   state->vocabulary = corpus.vocabulary().empty() && earlier != nullptr ? earlier->vocabulary : corpus.vocabulary();
   state->run = std::move(fit.run);
   state->word_iterations = model.word_iterations();
+  state->derive();
   return TopicModel(std::move(state));
 }
 

@@ -178,6 +178,7 @@ TopicModel TopicModel::load(const std::string& path) {
   state->alpha = take(path, file, "alpha", {k});
   state->alpha_statistics = take(path, file, "alpha_statistics", {k + 1});
   check_numbers(path, *state);
+  state->derive();
   return TopicModel(std::move(state));
 }
 

@@ -18,13 +18,6 @@ using internal::TopicState;
 
 std::size_t size_of(std::int64_t n) { return static_cast<std::size_t>(n); }
 
-// sum_v lambda_vk, [K].
-std::vector<double> totals(const TopicState& s) {
-  std::vector<double> out(size_of(s.settings.n_topics), s.settings.eta * static_cast<double>(s.n_words));
-  for (std::size_t i = 0; i < s.statistics.size(); ++i) out[i % out.size()] += s.statistics[i];
-  return out;
-}
-
 // Gives visit(first, n, gamma, stride) the local factors of documents begin .. end - 1, block by block.
 template <class T, class Visit>
 void infer_in(const TopicState& s, const Corpus& corpus, std::int64_t begin, std::int64_t end, const TopicUse& use,
@@ -60,6 +53,24 @@ void mean_of(const T* gamma, std::int64_t n_topics, double* out) {
 
 }  // namespace
 
+namespace internal {
+
+void TopicState::derive() {
+  weights.assign(size_of(settings.n_topics), 0.0);
+  for (std::size_t row = 0; row < statistics.size(); row += weights.size())
+    for (std::size_t k = 0; k < weights.size(); ++k) weights[k] += statistics[row + k];
+  total = weights;
+  for (double& value : total) value += settings.eta * static_cast<double>(n_words);
+  double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  if (!(sum > 0)) {
+    weights = alpha;
+    sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  }
+  for (double& weight : weights) weight /= sum;
+}
+
+}  // namespace internal
+
 std::int64_t TopicModel::n_topics() const noexcept { return state_->settings.n_topics; }
 std::int64_t TopicModel::n_words() const noexcept { return state_->n_words; }
 std::int64_t TopicModel::n_documents() const noexcept { return state_->n_documents; }
@@ -79,19 +90,11 @@ std::vector<double> TopicModel::topic_parameters() const {
 
 std::vector<double> TopicModel::topics() const {
   std::vector<double> out = topic_parameters();
-  const std::vector<double> total = totals(*state_);
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] /= total[i / size_of(n_words())];
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] /= state_->total[i / size_of(n_words())];
   return out;
 }
 
-std::vector<double> TopicModel::topic_weights() const {
-  std::vector<double> out(size_of(n_topics()));
-  for (std::size_t i = 0; i < state_->statistics.size(); ++i) out[i % out.size()] += state_->statistics[i];
-  if (!(std::accumulate(out.begin(), out.end(), 0.0) > 0)) out = state_->alpha;  // no tokens: what the prior says
-  const double sum = std::accumulate(out.begin(), out.end(), 0.0);
-  for (double& weight : out) weight /= sum;
-  return out;
-}
+std::vector<double> TopicModel::topic_weights() const { return state_->weights; }
 
 std::vector<TopWord> TopicModel::top_words(std::int64_t topic, std::int64_t n) const {
   if (topic < 0 || topic >= n_topics())
@@ -108,13 +111,12 @@ std::vector<TopWord> TopicModel::top_words(std::int64_t topic, std::int64_t n) c
                       const double of_a = at(size_of(a), size_of(topic)), of_b = at(size_of(b), size_of(topic));
                       return of_a != of_b ? of_a > of_b : a < b;
                     });
-  const std::vector<double> total = totals(s), weights = topic_weights();
   std::vector<TopWord> out;
   for (std::size_t i = 0; i < most; ++i) {
     const std::size_t v = size_of(order[i]);
     double share = 0;
-    for (std::size_t k = 0; k < k_count; ++k) share += weights[k] * (eta() + at(v, k)) / total[k];
-    const double probability = (eta() + at(v, size_of(topic))) / total[size_of(topic)];
+    for (std::size_t k = 0; k < k_count; ++k) share += s.weights[k] * (eta() + at(v, k)) / s.total[k];
+    const double probability = (eta() + at(v, size_of(topic))) / s.total[size_of(topic)];
     out.push_back(
         {order[i], s.vocabulary.empty() ? fmt::format("#{}", v) : s.vocabulary[v], probability, probability / share});
   }
@@ -156,7 +158,6 @@ DocumentCompletion TopicModel::complete_documents(const Corpus& observed, const 
   const internal::KnownCorpus seen = internal::known_words(*state_, observed, use.unknown_words, false);
   const internal::KnownCorpus asked = internal::known_words(*state_, scored, use.unknown_words, false);
   const std::size_t k_count = size_of(n_topics());
-  const std::vector<double> total = totals(*state_);
   DocumentCompletion out;
   out.n_ignored = seen.n_ignored + asked.n_ignored;
   double sum = 0;
@@ -165,7 +166,7 @@ DocumentCompletion TopicModel::complete_documents(const Corpus& observed, const 
         [&](std::int64_t first, std::int64_t n, const auto* gamma, std::int64_t stride) {
           for (std::int64_t i = 0; i < n; ++i) {
             mean_of(gamma + i * stride, n_topics(), theta.data());
-            for (std::size_t k = 0; k < k_count; ++k) theta[k] /= total[k];
+            for (std::size_t k = 0; k < k_count; ++k) theta[k] /= state_->total[k];
             for (const WordCount& entry : asked.corpus.document(first + i)) {
               const double* const row = state_->statistics.data() + size_of(entry.word) * k_count;
               double p = 0;

@@ -28,6 +28,11 @@ struct TopicState {
   ConjugateRun run;
   double word_iterations = 0;
 
+  // What follows from the statistics, of each topic: the sum of its lambda, and its share of all expected counts (of alpha, where there
+  // are none).
+  std::vector<double> total, weights;
+  void derive();
+
   [[nodiscard]] TopicGlobals globals() const {
     return {n_words, settings.n_topics, settings.eta, nullptr, statistics.data()};
   }

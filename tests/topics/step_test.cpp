@@ -29,14 +29,22 @@ struct Reference {
   long double value = 0;
 };
 
-// One document by the textbook: `iterations` of them, or until nothing moves any more.
-Reference reference(std::span<const WordCount> document, std::size_t n_words, const std::vector<double>& lambda,
-                    const std::vector<double>& alpha, int iterations, double tolerance) {
-  const std::size_t k_count = alpha.size();
-  std::vector<long double> total(k_count);
+// E log beta_kv, [V, K].
+std::vector<long double> expected_log_topics(const std::vector<double>& lambda, std::size_t k_count) {
+  std::vector<long double> total(k_count), out;
   for (std::size_t i = 0; i < lambda.size(); ++i) total[i % k_count] += lambda[i];
+  for (long double& value : total) value = digamma_long(value);
+  for (std::size_t i = 0; i < lambda.size(); ++i) out.push_back(digamma_long(lambda[i]) - total[i % k_count]);
+  return out;
+}
+
+// One document by the textbook: `iterations` of them, or until nothing moves any more.
+Reference reference(std::span<const WordCount> document, std::size_t n_words,
+                    const std::vector<long double>& log_topics, const std::vector<double>& alpha, int iterations,
+                    double tolerance) {
+  const std::size_t k_count = alpha.size();
   const auto log_beta = [&](std::int32_t v, std::size_t k) {
-    return digamma_long(lambda[static_cast<std::size_t>(v) * k_count + k]) - digamma_long(total[k]);
+    return log_topics[static_cast<std::size_t>(v) * k_count + k];
   };
   Reference out;
   out.gamma.assign(k_count, 1);
@@ -92,7 +100,7 @@ struct Case {
 template <class T>
 void compare(const Case& c, double tolerance_of_test, int threads = 1) {
   SCOPED_TRACE(testing::Message() << c.n_topics << " topics, " << c.n_words << " words, length " << c.length);
-  const Corpus corpus = simulate_corpus(40, c.n_words, c.n_topics, c.length, 3 + c.n_topics).corpus;
+  const Corpus corpus = simulate_corpus(12, c.n_words, c.n_topics, c.length, 3 + c.n_topics).corpus;
   std::mt19937_64 engine(7);
   std::vector<double> statistics(c.n_words * c.n_topics), lambda;
   for (double& value : statistics) value = std::gamma_distribution<double>(0.3, 5)(engine);
@@ -114,10 +122,11 @@ void compare(const Case& c, double tolerance_of_test, int threads = 1) {
   job.expected_log = expected_log.data();
   const double value = step.run(job);
 
+  const std::vector<long double> log_topics = expected_log_topics(lambda, c.n_topics);
   long double value_sum = 0;
   std::vector<long double> sums_sum(lambda.size()), log_sum(c.n_topics);
   for (std::int64_t d = 0; d < corpus.n_documents(); ++d) {
-    const Reference r = reference(corpus.document(d), c.n_words, lambda, alpha, 100, 1e-3);
+    const Reference r = reference(corpus.document(d), c.n_words, log_topics, alpha, 100, 1e-3);
     value_sum += r.value;
     for (std::size_t i = 0; i < sums_sum.size(); ++i) sums_sum[i] += r.statistics[i];
     for (std::size_t k = 0; k < c.n_topics; ++k) {
@@ -135,13 +144,14 @@ void compare(const Case& c, double tolerance_of_test, int threads = 1) {
   }
   EXPECT_NEAR(total, static_cast<double>(corpus.n_tokens()), tolerance_of_test * total);
   for (std::size_t k = 0; k < c.n_topics; ++k)
-    ASSERT_NEAR(expected_log[k], static_cast<double>(log_sum[k]), tolerance_of_test * 100 * std::abs(expected_log[k]))
+    ASSERT_NEAR(expected_log[k], static_cast<double>(log_sum[k]),
+                tolerance_of_test * 100 * (1 + std::abs(expected_log[k])))
         << k;
 }
 
 const Case kCases[] = {{1, 30, 10, 0.5, 0.1},    {2, 40, 3, 1, 1},        {5, 60, 30, 0.2, 0.05},
                        {16, 300, 100, 0.1, 0.1}, {17, 50, 12, 0.3, 0.02}, {50, 800, 200, 0.02, 0.02},
-                       {130, 900, 400, 0.1, 0.1}};
+                       {130, 700, 200, 0.1, 0.1}};
 
 TEST(TopicStep, IsTheDefinitionInDouble) {
   for (const Case& c : kCases) compare<double>(c, 1e-11);
@@ -247,13 +257,14 @@ TEST(TopicStep, TheCarefulWayIsTheSameStep) {
   std::vector<double> digamma_total(4), gamma(4), expected_log(4);
   for (std::size_t i = 0; i < lambda.size(); ++i) digamma_total[i % 4] += lambda[i];
   for (double& value : digamma_total) value = digamma_of(value);
+  const std::vector<long double> log_topics = expected_log_topics(lambda, 4);
   for (std::int64_t d = 0; d < corpus.n_documents(); ++d) {
     std::vector<double> sums(lambda.size());
     gamma.assign(4, 1);
     const double value =
         careful_document(corpus.document(d), {50, 4, 0.1, nullptr, statistics.data()}, digamma_total, alpha,
                          -dirichlet_log_beta(alpha), 1e-6, 100, gamma, expected_log, sums.data());
-    const Reference r = reference(corpus.document(d), 50, lambda, alpha, 100, 1e-6);
+    const Reference r = reference(corpus.document(d), 50, log_topics, alpha, 100, 1e-6);
     EXPECT_NEAR(value, static_cast<double>(r.value), 1e-11 * std::abs(value));
     for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(gamma[k], static_cast<double>(r.gamma[k]), 1e-11);
     for (std::size_t i = 0; i < sums.size(); ++i) EXPECT_NEAR(sums[i], static_cast<double>(r.statistics[i]), 1e-11);
