@@ -76,7 +76,7 @@ def score(topics, alpha, observed, scored):
 def fit_velbo(args, train, start, out, batch, passes, threads=2):
     saved, summary = out + ".velbo", out + ".json"
     command = [args.velbo, "topics", "fit", "--data", train, "--topics", str(start.shape[0]), "--engine", "svi", "--batch-size",
-               str(batch), "--delay", str(OFFSET), "--forgetting", str(DECAY), "--passes", str(passes), "--tolerance", "1e-12",
+               str(batch), "--delay", str(OFFSET), "--forgetting", str(DECAY), "--max-passes", str(passes), "--tolerance", "1e-12",
                "--start", out + ".npy", "--threads", str(threads), "--out", saved, "--json", summary, "--quiet"]
     np.save(out + ".npy", start)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime

@@ -53,12 +53,14 @@ void add_conjugate_options(CLI::App& command, ConjugateArguments& a, const std::
            "cavi, memoized, svi or auto [auto: memoized where a batch size is given, else cavi]",
            [&fit](const std::string& text) { fit.engine = parse_conjugate_engine(text); });
   add_whole(command, "--batch-size", fit.batch_size, 1, batch);
-  add_whole(command, "--passes", fit.max_passes, 1, "Most passes over all " + unit + " [1000; svi: 20]");
+  add_whole(command, "--max-passes", fit.max_passes, 1, "Most passes over all " + unit + " [1000; svi: 20]");
   add_positive(command, "--tolerance", fit.tolerance,
                "What a pass gains at the end, in nats, divided by the number of " + unit + " [1e-05]");
   add_positive(command, "--max-seconds", fit.max_seconds, "Most seconds [no limit]");
   add_number(command, "--delay", fit.delay, "Of svi's steps, (step + delay)^-forgetting [1]");
   add_number(command, "--forgetting", fit.forgetting, "Above 0.5, at most 1 [0.7]");
+  add_text(command, "--scalar", "NAME", "Of arithmetic by " + unit + ": float, double or auto [auto]",
+           [&fit](const std::string& text) { fit.scalar = parse_scalar(text); });
   add_whole(command, "--threads", a.threads, 0, "0: as many as there are processors [0]", 4096);
   add_seed(command, fit.seed);
   command.option_defaults()->group("Long fits");
@@ -78,8 +80,9 @@ void add_progress_options(CLI::App& command, ConjugateArguments& a) {
   command.add_flag("--quiet", a.quiet, "Print nothing but errors");
 }
 
-FitWatch::FitWatch(const ConjugateArguments& a)
-    : progress_(std::make_shared<Progress>(a.quiet ? ProgressMode::never : a.progress)), options_(a.options) {
+FitWatch::FitWatch(const ConjugateArguments& a, const std::string& unit)
+    : progress_(std::make_shared<Progress>(a.quiet ? ProgressMode::never : a.progress, "nats a " + unit)),
+      options_(a.options) {
   catch_interrupts(a.quiet);
   options_.threads = static_cast<int>(a.threads);
   options_.progress = [progress = progress_](const StepReport& report) {

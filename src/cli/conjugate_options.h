@@ -29,7 +29,8 @@ void add_list(CLI::App& command, const std::string& option, std::vector<std::str
 // Shows progress while a fit runs, and ends it at Ctrl-C.
 class FitWatch {
  public:
-  explicit FitWatch(const ConjugateArguments& a);
+  // unit: what a step takes, in the singular.
+  FitWatch(const ConjugateArguments& a, const std::string& unit);
   // Those that were given, with threads and progress.
   [[nodiscard]] const ConjugateOptions& options() const { return options_; }
   void finish() const;

@@ -43,7 +43,7 @@ int run_fit(const Arguments& arguments) {
   std::unique_ptr<Output> json;
   if (!a.json.empty()) json = std::make_unique<Output>(a.json);
   const Sequences x = read_sequences(a, {});
-  const FitWatch watch(a.fit);
+  const FitWatch watch(a.fit, "sequence");
   a.options.fit = watch.options();
   const HiddenMarkov model = fit_hidden_markov(x, a.options);
   watch.finish();

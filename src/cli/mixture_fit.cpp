@@ -5,12 +5,11 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/conjugate_options.h"
 #include "cli/input.h"
-#include "cli/interrupt.h"
 #include "cli/mixture_commands.h"
 #include "cli/mixture_data.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "data/text.h"
 #include "velbo/error.h"
 #include "velbo/gaussian_mixture.h"
@@ -19,11 +18,10 @@ namespace velbo::cli {
 namespace {
 
 struct Arguments {
-  std::string data, columns, weights, start, init, update, out, json;
+  std::string data, columns, weights, start, init, update, out, json, report;
   GaussianMixtureOptions options;
-  std::int64_t threads = 0;
-  ProgressMode progress = ProgressMode::automatic;
-  bool quiet = false, no_merges = false;
+  ConjugateArguments fit;
+  bool no_merges = false;
 };
 
 template <class Read>
@@ -77,8 +75,7 @@ std::vector<std::string> columns_of(const Arguments& a, const std::optional<Gaus
 
 int run(const Arguments& a) {
   check(a);
-  require_writable(a.out);
-  require_writable(a.options.fit.checkpoint);
+  for (const std::string* path : {&a.out, &a.report, &a.fit.options.checkpoint}) require_writable(*path);
   std::unique_ptr<Output> json;
   if (!a.json.empty()) json = std::make_unique<Output>(a.json);
   std::optional<GaussianMixture> before;
@@ -87,25 +84,21 @@ int run(const Arguments& a) {
   GaussianMixtureOptions options = a.options;
   options.names = input.names;
   options.merges = !a.no_merges;
-  options.fit.threads = static_cast<int>(a.threads);
   read_start(a, input, options);
   if (!a.init.empty()) options.init = std::make_shared<const GaussianMixture>(*before);
 
-  catch_interrupts(a.quiet);
-  Progress progress(a.quiet ? ProgressMode::never : a.progress, "nats a row");
-  options.fit.progress = [&progress](const StepReport& report) {
-    progress.show(report);
-    return !is_interrupted();
-  };
+  const FitWatch watch(a.fit, "row");
+  options.fit = watch.options();
   const GaussianMixtureFit result = a.update.empty() ? fit_gaussian_mixture(input.x, options, input.weights)
                                                      : partial_fit(*before, input.x, options.fit, input.weights);
-  progress.wipe();
+  watch.finish();
   if (!a.out.empty()) result.save(a.out);
+  if (!a.report.empty()) write_report(result, input.x, a.report);
   if (json) {
     json->write(result.to_json());
     json->finish();
   }
-  if (!a.quiet) {
+  if (!a.fit.quiet) {
     if (a.json == "-") {
       write_stderr(result.report());
     } else {
@@ -135,23 +128,8 @@ void add_model_options(CLI::App& command, Arguments& a) {
 }
 
 void add_method_options(CLI::App& command, Arguments& a) {
-  ConjugateOptions& f = a.options.fit;
-  add_text(
-      command, "--engine", "NAME",
-      "cavi: all rows at a time; memoized: batches, kept sums, merges; svi: random batches [cavi; memoized where a "
-      "batch size is given]",
-      [&f](const std::string& text) { f.engine = parse_conjugate_engine(text); });
-  add_whole(command, "--batch-size", f.batch_size, 1, "Rows a step, of memoized and svi [a twentieth of all]");
-  add_positive(command, "--tolerance", f.tolerance, "Nats a row that a last pass may gain [1e-5]");
-  add_whole(command, "--max-passes", f.max_passes, 1, "Over all rows [1000; svi 20]");
-  add_positive(command, "--max-seconds", f.max_seconds, "Ends the fit then [no limit]");
-  add_text(command, "--delay", "X", "Of svi's steps (step + delay)^-forgetting [1]", [&f](const std::string& text) {
-    const std::optional<double> value = internal::parse_number(text);
-    if (!value || !(*value >= 0) || std::isinf(*value))
-      throw Error(ErrorCode::argument, "--delay is " + internal::quoted(text) + ", expected a number, 0 or more");
-    f.delay = *value;
-  });
-  add_positive(command, "--forgetting", f.forgetting, "Of svi's steps, above 0.5 and at most 1 [0.7]");
+  add_conjugate_options(command, a.fit, "rows", "Rows a step, of memoized and svi [a twentieth of all]");
+  command.option_defaults()->group("Start and moves");
   add_whole(command, "--restarts", a.options.n_restarts, 1, "Starts, of which the best ELBO is kept [1]");
   command.add_option("--start", a.start, "Where to begin (.npy): responsibilities, or means of components [k-means++]")
       ->type_name("FILE");
@@ -161,29 +139,16 @@ void add_method_options(CLI::App& command, Arguments& a) {
   command.add_flag("--no-merges", a.no_merges, "memoized: no two components become one");
   add_positive(command, "--prune-below", a.options.prune_below,
                "Takes out components of less expected weight, in rows, at the end [none]");
-  add_text(command, "--scalar", "TYPE", "float or double, of arithmetic by row [the data's]",
-           [&f](const std::string& text) { f.scalar = parse_scalar(text); });
-  add_whole(command, "--threads", a.threads, 0, "0: as many as there are processors [0]", 4096);
-  add_seed(command, f.seed);
 }
 
 void add_output_options(CLI::App& command, Arguments& a) {
-  command
-      .add_option("--checkpoint", a.options.fit.checkpoint,
-                  "Where the running fit's state goes, every 30 s and at the end")
-      ->type_name("FILE");
-  command
-      .add_option("--resume", a.options.fit.resume,
-                  "State to go on from: the result is that of a fit never interrupted")
-      ->type_name("FILE");
   command.add_option("--out", a.out, "Where the fitted mixture goes")->type_name("FIT");
   command
       .add_option("--json", a.json,
                   "Where the summary goes as JSON; -: standard output, and the table to standard error")
       ->type_name("FILE");
-  add_text(command, "--progress", "WHEN", "auto: a bar on a terminal; always: lines elsewhere; never [auto]",
-           [&a](const std::string& text) { a.progress = parse_progress_mode(text); });
-  command.add_flag("--quiet", a.quiet, "Print nothing but errors");
+  command.add_option("--report", a.report, "Where a page with pictures goes (.html)")->type_name("FILE");
+  add_progress_options(command, a.fit);
 }
 
 }  // namespace
@@ -193,7 +158,6 @@ void add_mixture_fit(CLI::App& mixture, Action& action) {
   auto a = std::make_shared<Arguments>();
   command->option_defaults()->group("Model");
   add_model_options(*command, *a);
-  command->option_defaults()->group("Method");
   add_method_options(*command, *a);
   command->option_defaults()->group("Output");
   add_output_options(*command, *a);

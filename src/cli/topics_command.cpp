@@ -7,7 +7,6 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/input.h"
-#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/topics_options.h"
 #include "cli/topics_summary.h"
@@ -33,7 +32,7 @@ void write_summary(const TopicsArguments& a, const TopicModel& model, const std:
     json->write(topics_json(model, a.n_words, coherence));
     json->finish();
   }
-  if (a.quiet) return;
+  if (a.fit.quiet) return;
   const std::string text = topics_text(model, a.n_words, coherence);
   if (a.json == "-") {
     write_stderr(text);
@@ -70,8 +69,8 @@ void check_fit(const TopicsArguments& a) {
 int run_fit(const TopicsArguments& arguments) {
   TopicsArguments a = arguments;
   check_fit(a);
-  require_writable(a.out);  // before the work, not after it
-  require_writable(a.options.fit.checkpoint);
+  // Before the work, not after it.
+  for (const std::string* path : {&a.out, &a.report, &a.fit.options.checkpoint}) require_writable(*path);
   std::unique_ptr<Output> json;
   if (!a.json.empty()) json = std::make_unique<Output>(a.json);
   std::optional<TopicModel> earlier;
@@ -80,22 +79,16 @@ int run_fit(const TopicsArguments& arguments) {
   if (!a.start.empty()) a.options.initial_topics = read_start(a.start);
   const Corpus corpus = read_corpus(a);
 
-  catch_interrupts(a.quiet);
-  Progress progress(a.quiet ? ProgressMode::never : a.progress);
+  const FitWatch watch(a.fit, "document");
+  a.options.fit = watch.options();
   if (a.local_iterations > 0) a.options.local_iterations = static_cast<int>(a.local_iterations);
-  a.options.fit.threads = static_cast<int>(a.threads);
-  a.options.fit.progress = [&progress](const StepReport& report) {
-    progress.show(report);
-    return !is_interrupted();
-  };
   const TopicModel model =
       earlier ? partial_fit(*earlier, corpus, {a.use.unknown_words, a.options.fit}) : fit_topics(corpus, a.options);
-  progress.wipe();
+  watch.finish();
   if (!a.out.empty()) model.save(a.out);
+  if (!a.report.empty()) write_report(model, a.report);
   write_summary(a, model, {}, json.get());
-  // A pass more or less of svi is a choice, not a failure.
-  const bool done = model.run().converged() || (model.run().engine == "svi" && model.run().status == Status::max_steps);
-  return done ? success : not_converged;
+  return model.run().converged() ? success : not_converged;
 }
 
 int run_summary(const TopicsArguments& a) {
@@ -105,7 +98,7 @@ int run_summary(const TopicsArguments& a) {
   std::optional<TopicCoherence> coherence;
   if (!a.data.empty()) coherence = model.coherence(read_corpus(a), std::max<std::int64_t>(2, a.n_words), a.use);
   TopicsArguments with = a;
-  with.quiet = a.quiet || a.json == "-";
+  with.fit.quiet = a.fit.quiet || a.json == "-";
   write_summary(with, model, coherence, json.get());
   return success;
 }
@@ -116,7 +109,7 @@ int run_transform(const TopicsArguments& a) {
   const TopicModel model = read_model(a);
   const Corpus corpus = read_corpus(a);
   TopicUse use = a.use;
-  use.threads = static_cast<int>(a.threads);
+  use.threads = static_cast<int>(a.fit.threads);
   const auto k_count = static_cast<std::size_t>(model.n_topics());
   if (is_array(out)) {
     write_npy(out, model.transform(corpus, use), corpus.n_documents(), model.n_topics());
@@ -141,7 +134,7 @@ int run_evaluate(const TopicsArguments& a) {
   const TopicModel model = read_model(a);
   const Corpus corpus = read_corpus(a);
   TopicUse use = a.use;
-  use.threads = static_cast<int>(a.threads);
+  use.threads = static_cast<int>(a.fit.threads);
   DocumentCompletion result;
   if (a.scored.empty()) {
     result = model.complete_documents(corpus, a.seed, use);

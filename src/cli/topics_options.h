@@ -4,20 +4,19 @@
 #include <cstdint>
 #include <string>
 
-#include "cli/progress.h"
+#include "cli/conjugate_options.h"
 #include "velbo/topics.h"
 
 namespace velbo::cli {
 
 struct TopicsArguments {
-  std::string model, data, scored, start, init, update, out, json;
+  std::string model, data, scored, start, init, update, out, json, report;
   CorpusOptions corpus;
   TopicOptions options;
   TopicUse use;
-  std::int64_t threads = 0, local_iterations = 0, n_words = 10;
+  std::int64_t local_iterations = 0, n_words = 10;
+  ConjugateArguments fit;  // threads and quiet, of all commands
   std::uint64_t seed = 1;
-  ProgressMode progress = ProgressMode::automatic;
-  bool quiet = false;
 };
 
 void add_topics_fit_options(CLI::App& command, TopicsArguments& a);

@@ -84,7 +84,7 @@ TEST_F(HmmCli, ALimitIsNotSuccessAndCanBeGoneOnFrom) {
   const std::vector<std::string> command = {"hmm", "fit",      "--data", data_,    "--columns", "x",      "--starts",
                                             "1",   "--states", "3",      "--json", "-",         "--quiet"};
   auto stopped = command;
-  for (const char* word : {"--passes", "2", "--checkpoint"}) stopped.emplace_back(word);
+  for (const char* word : {"--max-passes", "2", "--checkpoint"}) stopped.emplace_back(word);
   stopped.push_back(folder_.file("state.velbo"));
   EXPECT_EQ(velbo(stopped).status, 3);
   auto resumed = command;
