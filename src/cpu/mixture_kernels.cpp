@@ -7,6 +7,8 @@
 // that are always inlined.
 #include "cpu/mixture_kernels.h"
 
+#include <limits>
+
 #include "cpu/lanes.h"
 #include "velbo/math/elementary.h"
 
@@ -157,6 +159,7 @@ struct Walk {
 
   template <class E>
   void load_rows(const E* base) {
+    const bool is_cyclic = c.form != MixtureForm::diagonal;
     for (std::int64_t row = 0; row < n; ++row) {
       const E* __restrict from = base + (begin + row) * c.rows.stride;
       T* __restrict to = rows + row * row_length;
@@ -169,7 +172,8 @@ struct Walk {
         for (std::int64_t j = 0; j < d; ++j)
           to[j] = static_cast<T>((static_cast<double>(from[j]) - c.rows.centre[j]) * c.rows.inverse_scale[j]);
       }
-      for (std::int64_t j = 0; j < d; ++j) to[d + j] = to[j];
+      if (is_cyclic)
+        for (std::int64_t j = 0; j < d; ++j) to[d + j] = to[j];
     }
     for (std::int64_t i = n * row_length; i < used * row_length; ++i) rows[i] = 0;
     // The next tile comes while this one is worked on.
@@ -270,12 +274,19 @@ struct Walk {
   VELBO_HD void put(std::int64_t component, std::int64_t first, const Vector<T>* square) {
     const Vector<T> constant = broadcast(c.constant[component]), half = broadcast(T(-0.5));
     VELBO_UNROLL
-    for (int v = 0; v < kRowVectors; ++v) store(r + component * kTile + first + v * lanes, constant + half * square[v]);
+    for (int v = 0; v < kRowVectors; ++v) {
+      const Vector<T> density = constant + half * square[v];
+      T* const largest = most + first + v * lanes;
+      const Vector<T> before = load(largest);
+      store(largest, density > before ? density : before);
+      store(r + component * kTile + first + v * lanes, density);
+    }
   }
 
-  // log r_nk, not normalised, into r [K, kTile].
+  // log r_nk, not normalised, into r [K, kTile], and the largest of each row into most.
   void densities() {
     turn();
+    for (std::int64_t row = 0; row < kTile; ++row) most[row] = -std::numeric_limits<T>::infinity();
     if (c.form == MixtureForm::full) {
       const std::int64_t size = triangle_size(d), length = triangle_rows(d);
       for (std::int64_t component = 0; component < k; ++component)
@@ -307,12 +318,6 @@ struct Walk {
   // Log densities to responsibilities.
   __attribute__((noinline)) void normalise() {
     const std::int64_t size = used;
-    for (std::int64_t row = 0; row < size; ++row) most[row] = r[row];
-    for (std::int64_t component = 1; component < k; ++component) {
-      const T* __restrict l = r + component * kTile;
-      VELBO_ROWS_INDEPENDENT
-      for (std::int64_t row = 0; row < size; ++row) most[row] = most[row] < l[row] ? l[row] : most[row];
-    }
     for (std::int64_t row = 0; row < size; ++row) total[row] = 0;
     for (std::int64_t component = 0; component < k; ++component) {
       T* __restrict l = r + component * kTile;
