@@ -111,7 +111,7 @@ def call_velbo(program, folder, kind, k, d, sweeps, threads, out=None):
                         "--engine", "cavi", "--threads", str(threads), "--json", summary, "--quiet",
                         *(["--out", out] if out else [])], check=False)
         with open(summary) as file:
-            run = json.load(file)["run"]
+            run = json.load(file)["fit"]
         assert run["steps"] == passes, run
         seconds.append(run["seconds"])
     return (seconds[1] - seconds[0]) / sweeps * 1e3, run["elbo"], run["scalar"]

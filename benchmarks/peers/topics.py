@@ -85,10 +85,10 @@ def fit_velbo(args, train, start, out, batch, passes, threads=2):
     with open(summary) as file:
         fit = json.load(file)["fit"]
     topics, alpha = read_lambda(saved)
-    seconds = fit["seconds"]["fit"] - fit["seconds"]["evaluate"]
+    seconds = fit["seconds"] - fit["seconds_evaluating"]
     # The last look at the ELBO makes local steps too.
-    per = 1e9 * threads * fit["seconds"]["fit"] / fit["word_iterations"]
-    return {"seconds": seconds, "cpu_seconds": cpu * seconds / fit["seconds"]["fit"], "ns_per_word_iteration": per,
+    per = 1e9 * threads * fit["seconds"] / fit["word_iterations"]
+    return {"seconds": seconds, "cpu_seconds": cpu * seconds / fit["seconds"], "ns_per_word_iteration": per,
             "cpu_ns_per_word_iteration": 1e9 * cpu / fit["word_iterations"], "threads": threads}, topics, alpha
 
 

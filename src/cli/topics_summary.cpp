@@ -31,9 +31,7 @@ std::string topics_text(const TopicModel& model, std::int64_t n_words, const std
   const ConjugateRun& run = model.run();
   std::string out = fmt::format("{} topics, {} words, {} documents; eta {:.4g}\n", model.n_topics(), model.n_words(),
                                 model.n_documents(), model.eta());
-  out += fmt::format("{}: {}\n", name(run.status), run.message);
-  out += fmt::format("engine {}, {:.4g} passes, {:.3g} s, {} thread{}, {}; ELBO {:.2f}\n\n", run.engine, run.passes,
-                     run.seconds, run.threads, run.threads == 1 ? "" : "s", run.scalar, run.elbo);
+  out += run.text() + "\n";
   const std::vector<double> weights = model.topic_weights();
   for (const std::size_t k : by_weight(weights)) {
     out += fmt::format("topic {}: weight {:.4f}, alpha {:.4g}", k, weights[k], model.alpha()[k]);
@@ -47,8 +45,6 @@ std::string topics_text(const TopicModel& model, std::int64_t n_words, const std
 
 std::string topics_json(const TopicModel& model, std::int64_t n_words, const std::optional<TopicCoherence>& coherence) {
   const ConjugateRun& run = model.run();
-  Json trace = Json::array();
-  for (const double elbo : run.elbo_trace) trace.push_back(number(elbo));
   Json topics = Json::array();
   const std::vector<double> weights = model.topic_weights();
   for (std::size_t k = 0; k < weights.size(); ++k) {
@@ -62,6 +58,8 @@ std::string topics_json(const TopicModel& model, std::int64_t n_words, const std
     }
     topics.push_back(std::move(topic));
   }
+  Json fit = Json::parse(run.to_json());
+  fit["word_iterations"] = model.word_iterations();
   const Json json = {{"schema", 1},
                      {"velbo_version", velbo::version()},
                      {"model",
@@ -70,20 +68,7 @@ std::string topics_json(const TopicModel& model, std::int64_t n_words, const std
                        {"n_words", model.n_words()},
                        {"n_documents", model.n_documents()},
                        {"eta", model.eta()}}},
-                     {"fit",
-                      {{"engine", run.engine},
-                       {"device", run.device},
-                       {"scalar", run.scalar},
-                       {"threads", run.threads},
-                       {"seed", run.seed},
-                       {"status", name(run.status)},
-                       {"message", run.message},
-                       {"steps", run.steps},
-                       {"passes", run.passes},
-                       {"seconds", {{"fit", run.seconds}, {"evaluate", run.seconds_evaluating}}},
-                       {"elbo", number(run.elbo)},
-                       {"elbo_trace", std::move(trace)},
-                       {"word_iterations", model.word_iterations()}}},
+                     {"fit", std::move(fit)},
                      {"topics", std::move(topics)}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

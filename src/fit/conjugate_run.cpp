@@ -54,6 +54,7 @@ std::string ConjugateRun::to_json() const {
                      {"steps", steps},
                      {"passes", passes},
                      {"seconds", seconds},
+                     {"seconds_evaluating", seconds_evaluating},
                      {"elbo", number(elbo)},
                      {"elbo_trace", numbers(elbo_trace)},
                      {"elbo_of_restarts", numbers(elbo_of_restarts)}};
@@ -76,6 +77,7 @@ ConjugateRun ConjugateRun::from_json(std::string_view text) try {
   out.steps = json.at("steps").get<std::int64_t>();
   out.passes = json.at("passes").get<double>();
   out.seconds = json.at("seconds").get<double>();
+  out.seconds_evaluating = json.at("seconds_evaluating").get<double>();
   out.elbo = read_number(json.at("elbo"));
   out.elbo_trace = read_numbers(json.at("elbo_trace"));
   out.elbo_of_restarts = read_numbers(json.at("elbo_of_restarts"));

@@ -10,11 +10,11 @@
 
 #include "data/feature_store.h"
 #include "fit/fit_conjugate.h"
-#include "fit/run_json.h"
 #include "mixtures/gaussian_mixture_model.h"
 #include "mixtures/mixture_state.h"
 #include "velbo/error.h"
 #include "velbo/gaussian_mixture.h"
+#include "velbo/version.h"
 
 namespace velbo {
 namespace {
@@ -184,7 +184,7 @@ GaussianMixtureFit partial_fit(const GaussianMixture& posterior, const FeatureMa
 }
 
 std::string GaussianMixtureFit::to_json() const {
-  nlohmann::ordered_json json;
+  nlohmann::ordered_json json = {{"schema", 1}, {"velbo_version", velbo::version()}};
   const std::int64_t k = posterior.n_components(), d = posterior.n_features();
   json["model"] = {{"kind", "gaussian_mixture"},
                    {"n_components", k},
@@ -193,13 +193,15 @@ std::string GaussianMixtureFit::to_json() const {
                    {"weights_prior", name(posterior.weights_prior())},
                    {"concentration", posterior.concentration()},
                    {"names", posterior.names()}};
-  json["run"] = internal::run_json(run);
+  json["fit"] = nlohmann::ordered_json::parse(run.to_json());
   json["merges"] = merges;
   json["pruned"] = pruned;
   for (std::int64_t i = 0; i < k; ++i) {
     const auto row = [&](const std::vector<double>& values, std::int64_t size) {
-      const auto first = values.begin() + i * size;
-      return internal::finite_or_null({first, first + size});
+      nlohmann::ordered_json out = nlohmann::ordered_json::array();
+      for (auto value = values.begin() + i * size; value != values.begin() + (i + 1) * size; ++value)
+        out.push_back(std::isfinite(*value) ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr));
+      return out;
     };
     json["components"].push_back({{"count", posterior.counts()[static_cast<std::size_t>(i)]},
                                   {"weight", posterior.weights()[static_cast<std::size_t>(i)]},

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "fit/names.h"
 #include "io/safetensors.h"
 #include "topics/topic_state.h"
 #include "topics/topics_model.h"
@@ -33,51 +32,6 @@ const std::string& metadata_at(const std::string& path, const Safetensors& file,
   return found->second;
 }
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-double number(const Json& json) { return json.is_null() ? std::nan("") : json.get<double>(); }
-
-Json to_json(const ConjugateRun& run) {
-  Json trace = Json::array();
-  for (const double elbo : run.elbo_trace) trace.push_back(number(elbo));
-  return {{"engine", run.engine},
-          {"device", run.device},
-          {"device_reason", run.device_reason},
-          {"scalar", run.scalar},
-          {"message", run.message},
-          {"threads", run.threads},
-          {"seed", run.seed},
-          {"status", name(run.status)},
-          {"tolerance", run.tolerance},
-          {"n_units", run.n_units},
-          {"steps", run.steps},
-          {"passes", run.passes},
-          {"seconds", run.seconds},
-          {"seconds_evaluating", run.seconds_evaluating},
-          {"elbo", number(run.elbo)},
-          {"elbo_trace", trace}};
-}
-
-ConjugateRun run_from_json(const Json& json) {
-  ConjugateRun run;
-  json.at("engine").get_to(run.engine);
-  json.at("device").get_to(run.device);
-  json.at("device_reason").get_to(run.device_reason);
-  json.at("scalar").get_to(run.scalar);
-  json.at("message").get_to(run.message);
-  json.at("threads").get_to(run.threads);
-  json.at("seed").get_to(run.seed);
-  run.status = internal::parse_status(json.at("status").get<std::string>());
-  json.at("tolerance").get_to(run.tolerance);
-  json.at("n_units").get_to(run.n_units);
-  json.at("steps").get_to(run.steps);
-  json.at("passes").get_to(run.passes);
-  json.at("seconds").get_to(run.seconds);
-  json.at("seconds_evaluating").get_to(run.seconds_evaluating);
-  run.elbo = number(json.at("elbo"));
-  for (const Json& elbo : json.at("elbo_trace")) run.elbo_trace.push_back(number(elbo));
-  return run;
-}
-
 Json to_json(const TopicState& s) {
   return {{"n_topics", s.settings.n_topics},
           {"n_words", s.n_words},
@@ -88,7 +42,7 @@ Json to_json(const TopicState& s) {
           {"local_tolerance", s.settings.local_tolerance},
           {"local_iterations", s.settings.local_iterations},
           {"word_iterations", s.word_iterations},
-          {"run", to_json(s.run)}};
+          {"run", Json::parse(s.run.to_json())}};
 }
 
 void read_settings(const Json& json, TopicState& s) {
@@ -101,7 +55,7 @@ void read_settings(const Json& json, TopicState& s) {
   json.at("local_tolerance").get_to(s.settings.local_tolerance);
   json.at("local_iterations").get_to(s.settings.local_iterations);
   json.at("word_iterations").get_to(s.word_iterations);
-  s.run = run_from_json(json.at("run"));
+  s.run = ConjugateRun::from_json(json.at("run").dump());
 }
 
 void check_settings(const std::string& path, const TopicState& s) {

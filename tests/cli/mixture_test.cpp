@@ -55,7 +55,7 @@ TEST_F(MixtureCommand, FitPredictSummary) {
   const auto json = nlohmann::json::parse(read_bytes(folder_.file("fit.json")));
   EXPECT_EQ(json.at("components").size(), 2U);
   EXPECT_EQ(json.at("components")[1].at("mean").get<std::vector<double>>()[0], mixture.means()[2]);
-  EXPECT_EQ(json.at("run").at("status"), "converged");
+  EXPECT_EQ(json.at("fit").at("status"), "converged");
 
   // The same as the library says.
   const RunResult predicted = velbo({"mixture", "predict", fit_, "--data", table_});
@@ -112,7 +112,7 @@ TEST_F(MixtureCommand, OptionsReachTheFit) {
   const GaussianMixtureFit expected =
       fit_gaussian_mixture(MatrixView<const double>{x.data(), 80, 2, 2}, options, table.at("w").numbers);
   EXPECT_EQ(GaussianMixture::load(fit_).means(), expected.posterior.means());
-  EXPECT_EQ(nlohmann::json::parse(read_bytes(folder_.file("json"))).at("run").at("elbo").get<double>(),
+  EXPECT_EQ(nlohmann::json::parse(read_bytes(folder_.file("json"))).at("fit").at("elbo").get<double>(),
             expected.run.elbo);
   // Rows that are added, and a warm start, at which nothing is left to do.
   ASSERT_EQ(

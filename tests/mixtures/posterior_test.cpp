@@ -211,7 +211,7 @@ TEST(MixturePosterior, FilesAreExact) {
       EXPECT_EQ(loaded.sample(10, 3).x, fit.posterior.sample(10, 3).x);
       EXPECT_EQ(loaded.report(), fit.posterior.report());
       EXPECT_EQ(GaussianMixture::load_run_json(path), fit.to_json());
-      EXPECT_EQ(nlohmann::json::parse(fit.to_json()).at("run").at("elbo").get<double>(), fit.run.elbo);
+      EXPECT_EQ(nlohmann::json::parse(fit.to_json()).at("fit").at("elbo").get<double>(), fit.run.elbo);
       const GaussianMixtureFit more = partial_fit(fit.posterior, rows.matrix()),
                                same = partial_fit(loaded, rows.matrix());
       EXPECT_EQ(more.run.elbo, same.run.elbo);
