@@ -68,7 +68,7 @@ TEST_F(TopicsCommand, FitsAndSaysTheTopics) {
 }
 
 TEST_F(TopicsCommand, SameSeedSameBitsWhateverTheThreads) {
-  const std::vector<std::string> svi = {"--engine", "svi", "--batch-size",  "20",
+  const std::vector<std::string> svi = {"--engine",     "svi", "--batch-size",  "20",
                                         "--max-passes", "3",   "--learn-alpha", "--quiet"};
   std::vector<std::string> one = fit(svi), two = fit(svi);
   one.insert(one.end(), {"--out", out_, "--threads", "1"});
@@ -124,8 +124,8 @@ TEST_F(TopicsCommand, ConvertsUpdatesAndGoesOn) {
   // Two passes, and two more, are four.
   const std::string state = folder_.file("state");
   EXPECT_EQ(velbo(fit({"--max-passes", "2", "--checkpoint", state, "--quiet", "--tolerance", "1e-12"})).status, 3);
-  EXPECT_EQ(velbo(fit({"--max-passes", "4", "--resume", state, "--quiet", "--tolerance", "1e-12", "--out", out_})).status,
-            3);
+  EXPECT_EQ(
+      velbo(fit({"--max-passes", "4", "--resume", state, "--quiet", "--tolerance", "1e-12", "--out", out_})).status, 3);
   EXPECT_EQ(velbo(fit({"--max-passes", "4", "--quiet", "--tolerance", "1e-12", "--out", grown})).status, 3);
   EXPECT_EQ(TopicModel::load(out_).topic_parameters(), TopicModel::load(grown).topic_parameters());
 }
