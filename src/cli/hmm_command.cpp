@@ -139,7 +139,10 @@ void add_fit_command(CLI::App& hmm, Action& action) {
 
 void add_hmm(CLI::App& program, Action& action) {
   CLI::App* hmm = program.add_subcommand("hmm", "Hidden Markov models: fit, predict, summary");
-  hmm->require_subcommand(1);
+  hmm->callback([&action] {
+    if (!action)
+      throw Error(ErrorCode::argument, "no command is given: velbo hmm fit, predict or summary (velbo hmm --help)");
+  });
   add_fit_command(*hmm, action);
 
   CLI::App* predict =

@@ -129,7 +129,7 @@ void add_mixture(CLI::App& program, Action& action) {
     if (!action)
       action = []() -> int {
         throw Error(ErrorCode::argument,
-                    "no command of mixture is given: fit, predict or summary (velbo mixture --help)");
+                    "no command is given: velbo mixture fit, predict or summary (velbo mixture --help)");
       };
   });
 }

@@ -61,7 +61,7 @@ class DeviceCalibration : public OnModelsDevice {
     out.threads = threads;
     out.fit.device = test_context().device();
     out.fit.tolerance = 0.1;
-    out.fit.diagnostic_draws = 50;
+    out.fit.diagnostic_draws = 100;
     return out;
   }
 
