@@ -137,7 +137,7 @@ TEST_F(MixtureCommand, LimitsSayThatTheFitIsNotOver) {
 }
 
 TEST_F(MixtureCommand, Mistakes) {
-  EXPECT_THAT(mistake({"mixture"}), HasSubstr("no command of mixture is given: fit, predict or summary"));
+  EXPECT_THAT(mistake({"mixture"}), HasSubstr("no command is given: velbo mixture fit, predict or summary"));
   EXPECT_THAT(mistake({"mixture", "fitt"}), HasSubstr("did you mean fit?"));
   EXPECT_THAT(mistake({"mixture", "fit"}), HasSubstr("--data is missing"));
   EXPECT_THAT(mistake(fit({"--componens", "3"})), HasSubstr("did you mean --components?"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <numeric>
 
 #include "emulator/machine_state.h"
@@ -78,7 +79,10 @@ void check_limits(const Launch& launch) {
 UseSchedule::UseSchedule(const Schedule& schedule) : before_(machine.schedule) { machine.schedule = schedule; }
 UseSchedule::~UseSchedule() { machine.schedule = before_; }
 
+// One launch at a time, as on a device's stream: fits side by side ask from several threads.
 void run_grid(const Launch& launch, const std::function<void()>& thread) {
+  static std::mutex one_launch;
+  const std::scoped_lock lock(one_launch);
   machine.launch = &launch;
   machine.thread = &thread;
   machine.random.seed(machine.schedule.seed);
