@@ -10,7 +10,7 @@
 namespace velbo::internal {
 namespace {
 
-constexpr double kWidth = 640, kHeight = 320, kLeft = 64, kRight = 16, kTop = 14, kBottom = 44;
+constexpr double kWidth = 640, kHeight = 320, kLeft = 92, kRight = 16, kTop = 14, kBottom = 44;
 constexpr std::size_t kColours = 8;
 
 std::string colour(std::size_t group) { return fmt::format("var(--c{})", group % kColours); }
@@ -52,6 +52,14 @@ struct Range {
   }
 };
 
+// As many digits as tell one tick from the next.
+std::string tick_text(double value, const std::vector<double>& ticks) {
+  const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : 1;
+  if (std::abs(value) >= 1e8 || step < 1e-6) return short_number(value);
+  const int digits = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 6);
+  return fmt::format("{:.{}f}", std::abs(value) < 1e-9 * step ? 0.0 : value, digits);
+}
+
 // A rectangle with axes: data to pixels.
 class Plane {
  public:
@@ -68,14 +76,16 @@ class Plane {
     std::string out;
     const double bottom = height_ - kBottom, right = kWidth - kRight;
     for (std::size_t i = 0; i < y_names.size(); ++i)
-      out += text_at(kLeft - 8, y(static_cast<double>(i)) + 4, cut(y_names[i], 8), "end");
-    for (const double t : y_names.empty() ? nice_ticks(y_.low, y_.high, 5) : std::vector<double>())
+      out += text_at(kLeft - 8, y(static_cast<double>(i)) + 4, cut(y_names[i], 11), "end");
+    const std::vector<double> y_ticks = y_names.empty() ? nice_ticks(y_.low, y_.high, 5) : std::vector<double>();
+    for (const double t : y_ticks)
       out += fmt::format(R"~(<path class="grid" d="M{:.1f} {:.1f}H{:.1f}"/>)~", kLeft, y(t), right) +
-             text_at(kLeft - 8, y(t) + 4, short_number(t), "end");
-    for (const double t : nice_ticks(x_.low, x_.high, 8)) {
+             text_at(kLeft - 8, y(t) + 4, tick_text(t, y_ticks), "end");
+    const std::vector<double> x_ticks = nice_ticks(x_.low, x_.high, 8);
+    for (const double t : x_ticks) {
       if (whole_x && std::abs(t - std::round(t)) > 1e-9) continue;
       out += fmt::format(R"~(<path class="axis" d="M{:.1f} {:.1f}v4"/>)~", x(t), bottom) +
-             text_at(x(t), bottom + 18, short_number(t), "middle");
+             text_at(x(t), bottom + 18, tick_text(t, x_ticks), "middle");
     }
     out += fmt::format(R"~(<path class="axis" d="M{:.1f} {:.1f}H{:.1f}"/>)~", kLeft, bottom, right);
     out += text_at((kLeft + right) / 2, height_ - 8, x_label, "middle", R"~( class="label")~");

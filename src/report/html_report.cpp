@@ -19,7 +19,7 @@ dl { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 0; } dt { color: v
 dd { margin: 0; font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; } .wide { overflow-x: auto; }
 th, td { text-align: right; padding: .2rem .8rem; border-bottom: 1px solid var(--rule); }
-th:first-child, td:first-child { text-align: left; padding-left: 0; } th { color: var(--faint); font-weight: normal; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: nowrap; } th { color: var(--faint); font-weight: normal; }
 figure { margin: 1rem 0; max-width: 44rem; } figcaption { color: var(--faint); font-size: .9rem; }
 .grid-of-figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: 0 1.5rem; }
 svg { width: 100%; height: auto; font: 12px system-ui, "DejaVu Sans", sans-serif; } svg text { fill: var(--faint); }

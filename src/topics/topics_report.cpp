@@ -38,7 +38,9 @@ void write_report(const TopicModel& model, const std::string& path) {
     names.push_back(std::move(name));
   }
   report.heading("How much of the text each topic is");
+  report.begin_grid();
   report.figure(bar_chart(shares, "share of the tokens"), "Topics by weight");
+  report.end_grid();
 
   report.heading("Their words");
   report.begin_grid();

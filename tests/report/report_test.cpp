@@ -89,6 +89,15 @@ TEST(Report, StepsHaveWholeTicks) {
   EXPECT_NE(ticks({1, 2, 2.9}).find(">1.4<"), std::string::npos);
 }
 
+TEST(Report, TicksHaveTheDigitsThatTellThemApart) {
+  const auto chart = [](double low, double high) { return line_chart({{"a", {0.5, 1.5}, {low, high}}}, "x", "y"); };
+  EXPECT_NE(chart(-3565000, -3561000).find(">-3563000<"), std::string::npos);
+  EXPECT_NE(chart(0.001, 0.003).find(">0.0020<"), std::string::npos);
+  EXPECT_NE(chart(-1, 1).find(">0.0<"), std::string::npos);
+  EXPECT_EQ(chart(-1, 1).find(">-0"), chart(-1, 1).find(">-0.5<"));
+  EXPECT_NE(chart(1e9, 3e9).find("e+09<"), std::string::npos);
+}
+
 // The longest bar is of the largest value, others in proportion.
 TEST(Report, BarsAreInProportion) {
   const std::string chart = bar_chart({{"a", 2}, {"b", 1}, {"c", kNaN}}, "probability");
