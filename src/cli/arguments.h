@@ -7,6 +7,16 @@
 
 namespace velbo::cli {
 
+// An option whose text `read` turns into a value or refuses.
+template <class Read>
+CLI::Option* add_text(CLI::App& command, const std::string& option, const std::string& type, const std::string& help,
+                      Read read) {
+  return command
+      .add_option_function<std::string>(
+          option, [read](const std::string& text) { read(text); }, help)
+      ->type_name(type);
+}
+
 // Number options.  What is not a number, or out of range, throws Error(argument) naming the option and what it takes.
 void add_positive(CLI::App& command, const std::string& option, double& target, const std::string& help);
 void add_whole(CLI::App& command, const std::string& option, std::int64_t& target, std::int64_t least,

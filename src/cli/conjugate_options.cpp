@@ -9,19 +9,6 @@
 #include "velbo/error.h"
 
 namespace velbo::cli {
-namespace {
-
-template <class Read>
-void add_text(CLI::App& command, const std::string& option, const std::string& type, const std::string& help,
-              Read read) {
-  command
-      .add_option_function<std::string>(
-          option, [read](const std::string& text) { read(text); }, help)
-      ->type_name(type);
-}
-
-}  // namespace
-
 void add_number(CLI::App& command, const std::string& option, double& target, const std::string& help) {
   add_text(command, option, "X", help, [option, &target](const std::string& text) {
     const std::optional<double> value = internal::parse_number(text);

@@ -11,16 +11,6 @@
 namespace velbo::cli {
 namespace {
 
-// An option whose text `read` turns into a value or refuses.
-template <class Read>
-CLI::Option* add_text(CLI::App& command, const std::string& option, const std::string& type, const std::string& help,
-                      Read read) {
-  return command
-      .add_option_function<std::string>(
-          option, [read](const std::string& text) { read(text); }, help)
-      ->type_name(type);
-}
-
 WeightsKind read_weights_kind(const std::string& text) {
   if (text == "frequency") return WeightsKind::frequency;
   if (text == "precision") return WeightsKind::precision;

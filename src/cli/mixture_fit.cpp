@@ -24,15 +24,6 @@ struct Arguments {
   bool no_merges = false;
 };
 
-template <class Read>
-void add_text(CLI::App& command, const std::string& option, const std::string& type, const std::string& help,
-              Read read) {
-  command
-      .add_option_function<std::string>(
-          option, [read](const std::string& text) { read(text); }, help)
-      ->type_name(type);
-}
-
 // Responsibilities, a row for each row, or means, a row for each component.
 void read_start(const Arguments& a, const MixtureInput& input, GaussianMixtureOptions& options) {
   if (a.start.empty()) return;

@@ -10,15 +10,6 @@
 namespace velbo::cli {
 namespace {
 
-template <class Read>
-void add_text(CLI::App& command, const std::string& option, const std::string& type, const std::string& help,
-              Read read) {
-  command
-      .add_option_function<std::string>(
-          option, [read](const std::string& text) { read(text); }, help)
-      ->type_name(type);
-}
-
 void add_start_options(CLI::App& command, TopicsArguments& a) {
   add_positive(command, "--local-tolerance", a.options.local_tolerance,
                "Mean change of a document's topic parameters to stop at [0.001]");
