@@ -38,4 +38,8 @@ void write_safetensors(const std::string& path, const Safetensors& content);
 // metadata_only: checks everything but leaves the tensors' values empty.
 Safetensors read_safetensors(const std::string& path, bool metadata_only = false);
 
+// For readers of such files: throw Error(file) "PATH: WHY", and where there is no such text among the metadata.
+[[noreturn]] void fail_in_file(const std::string& path, const std::string& why);
+const std::string& metadata_at(const std::string& path, const Safetensors& file, const std::string& key);
+
 }  // namespace velbo::internal

@@ -220,4 +220,12 @@ Safetensors read_safetensors(const std::string& path, bool metadata_only) {
   return out;
 }
 
+void fail_in_file(const std::string& path, const std::string& why) { throw Error(ErrorCode::file, path + ": " + why); }
+
+const std::string& metadata_at(const std::string& path, const Safetensors& file, const std::string& key) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) fail_in_file(path, "has no \"" + key + "\" in its metadata");
+  return found->second;
+}
+
 }  // namespace velbo::internal

@@ -26,33 +26,25 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "velbo.gaussian_mixture";
 constexpr const char* kVersion = "1";
 
-[[noreturn]] void fail(const std::string& path, const std::string& why) {
-  throw Error(ErrorCode::file, path + ": " + why);
-}
-
-const std::string& metadata_at(const std::string& path, const Safetensors& file, const std::string& key) {
-  const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) fail(path, "has no \"" + key + "\" in its metadata");
-  return found->second;
-}
-
 Safetensors read_file(const std::string& path, bool metadata_only) {
   Safetensors file = internal::read_safetensors(path, metadata_only);
-  if (metadata_at(path, file, "format") != kFormat)
-    fail(path, "is a safetensors file, but not a Gaussian mixture of velbo");
-  if (metadata_at(path, file, "format_version") != kVersion)
-    fail(path, "has format version " + metadata_at(path, file, "format_version") + ", this is velbo " +
-                   velbo::version() + ", which reads version " + kVersion);
+  if (internal::metadata_at(path, file, "format") != kFormat)
+    internal::fail_in_file(path, "is a safetensors file, but not a Gaussian mixture of velbo");
+  if (internal::metadata_at(path, file, "format_version") != kVersion)
+    internal::fail_in_file(path, "has format version " + internal::metadata_at(path, file, "format_version") +
+                                     ", this is velbo " + velbo::version() + ", which reads version " + kVersion);
   return file;
 }
 
 std::vector<double> take(const std::string& path, const Safetensors& file, const char* what, Index size) {
   const internal::Tensor* tensor = file.find(what);
-  if (tensor == nullptr) fail(path, fmt::format("has no tensor \"{}\"", what));
+  if (tensor == nullptr) internal::fail_in_file(path, fmt::format("has no tensor \"{}\"", what));
   if (static_cast<Index>(tensor->values.size()) != size)
-    fail(path, fmt::format("has {} numbers in \"{}\", expected {}", tensor->values.size(), what, size));
+    internal::fail_in_file(path,
+                           fmt::format("has {} numbers in \"{}\", expected {}", tensor->values.size(), what, size));
   for (const double value : tensor->values)
-    if (!std::isfinite(value)) fail(path, fmt::format("has a number in \"{}\" that is not finite", what));
+    if (!std::isfinite(value))
+      internal::fail_in_file(path, fmt::format("has a number in \"{}\" that is not finite", what));
   return tensor->values;
 }
 
@@ -103,7 +95,7 @@ void GaussianMixture::save(const std::string& path, std::string_view run_json) c
 GaussianMixture GaussianMixture::load(const std::string& path) {
   const Safetensors file = read_file(path, false);
   try {
-    const Json recipe = Json::parse(metadata_at(path, file, "recipe"));
+    const Json recipe = Json::parse(internal::metadata_at(path, file, "recipe"));
     internal::MixturePrior prior;
     prior.layout.kind = parse_covariance_kind(recipe.at("covariance").get<std::string>());
     prior.weights = parse_weights_prior(recipe.at("weights_prior").get<std::string>());
@@ -112,7 +104,7 @@ GaussianMixture GaussianMixture::load(const std::string& path) {
     const Index d = prior.layout.d = static_cast<Index>(names.size());
     const internal::Tensor* statistics = file.find("statistics");
     if (k < 1 || d < 1 || statistics == nullptr || k > static_cast<Index>(statistics->values.size()))
-      fail(path, "has a recipe that does not fit its tensors");
+      internal::fail_in_file(path, "has a recipe that does not fit its tensors");
     const std::vector<double> numbers = take(path, file, "prior", 3), mean = take(path, file, "prior_mean", d);
     prior.kappa = numbers[0];
     prior.nu = numbers[1];
@@ -120,28 +112,28 @@ GaussianMixture GaussianMixture::load(const std::string& path) {
     const bool wishart = prior.layout.kind == CovarianceKind::full || prior.layout.kind == CovarianceKind::tied;
     const Index rows = prior.layout.kind == CovarianceKind::spherical ? 1 : d, columns = wishart ? d : 1;
     if (!(prior.kappa > 0 && prior.concentration > 0 && prior.nu > (wishart ? static_cast<double>(d) + 1 : 2)))
-      fail(path, "has a prior that makes no sense");
+      internal::fail_in_file(path, "has a prior that makes no sense");
     prior.mean = VectorXd::Map(mean.data(), d);
     prior.inverse_scale = MatrixXd::Map(take(path, file, "prior_inverse_scale", rows * columns).data(), rows, columns);
     internal::MixtureUnits units{take(path, file, "centre", d), take(path, file, "unit", d)};
     std::vector<double> sums = take(path, file, "statistics", prior.layout.size());
     for (const double unit : units.unit)
-      if (!(unit > 0)) fail(path, "has a unit that is not positive");
+      if (!(unit > 0)) internal::fail_in_file(path, "has a unit that is not positive");
     for (Index i = 0; i < k; ++i)
-      if (!(sums[static_cast<std::size_t>(i)] >= 0)) fail(path, "has a component of negative weight");
+      if (!(sums[static_cast<std::size_t>(i)] >= 0)) internal::fail_in_file(path, "has a component of negative weight");
     const auto state = internal::make_state(std::move(prior), std::move(units), std::move(sums), std::move(names));
-    if (!is_sound(*state)) fail(path, "has statistics of no rows that there could be");
+    if (!is_sound(*state)) internal::fail_in_file(path, "has statistics of no rows that there could be");
     return GaussianMixture(state);
   } catch (const Json::exception& error) {
-    fail(path, std::string("has a recipe that cannot be read: ") + error.what());
+    internal::fail_in_file(path, std::string("has a recipe that cannot be read: ") + error.what());
   } catch (const Error& error) {
     if (error.code() == ErrorCode::file) throw;
-    fail(path, error.what());
+    internal::fail_in_file(path, error.what());
   }
 }
 
 std::string GaussianMixture::load_run_json(const std::string& path) {
-  return metadata_at(path, read_file(path, true), "run");
+  return internal::metadata_at(path, read_file(path, true), "run");
 }
 
 }  // namespace velbo

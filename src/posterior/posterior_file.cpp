@@ -111,67 +111,61 @@ internal::ModelRecipe model_from_json(const Json& json) {
   return {json.at("model").get<std::string>(), Parameters(std::move(parameters))};
 }
 
-[[noreturn]] void fail(const std::string& path, const std::string& why) {
-  throw Error(ErrorCode::file, path + ": " + why);
-}
-
-const std::string& metadata_at(const std::string& path, const Safetensors& file, const std::string& key) {
-  const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) fail(path, "has no \"" + key + "\" in its metadata");
-  return found->second;
-}
-
 Safetensors read_posterior_file(const std::string& path, bool metadata_only) {
   Safetensors file = internal::read_safetensors(path, metadata_only);
-  if (metadata_at(path, file, "format") != format_name)
-    fail(path, "is a safetensors file, but not a posterior of velbo");
-  const std::string& version = metadata_at(path, file, "format_version");
+  if (internal::metadata_at(path, file, "format") != format_name)
+    internal::fail_in_file(path, "is a safetensors file, but not a posterior of velbo");
+  const std::string& version = internal::metadata_at(path, file, "format_version");
   const bool known = std::any_of(format_versions.begin(), format_versions.end(),
                                  [&](int known_version) { return version == std::to_string(known_version); });
   if (!known)
-    fail(path, "has format version " + version + ", written by velbo " + metadata_at(path, file, "velbo_version") +
-                   "; this is velbo " + velbo::version() + ", which reads versions " + std::to_string(format_version) +
-                   " to " + std::to_string(format_versions.back()));
+    internal::fail_in_file(path, "has format version " + version + ", written by velbo " +
+                                     internal::metadata_at(path, file, "velbo_version") + "; this is velbo " +
+                                     velbo::version() + ", which reads versions " + std::to_string(format_version) +
+                                     " to " + std::to_string(format_versions.back()));
   return file;
 }
 
 void check_levels(const std::string& path, const GlmRecipe& recipe) {
   const std::vector<std::string>& levels = recipe.levels;
   if (!internal::takes_levels(recipe.likelihood)) {
-    if (!levels.empty()) fail(path, "has levels of an outcome that has none");
-    if (recipe.design && recipe.design->response().levels.size() > 2) fail(path, "has an outcome of too many levels");
+    if (!levels.empty()) internal::fail_in_file(path, "has levels of an outcome that has none");
+    if (recipe.design && recipe.design->response().levels.size() > 2)
+      internal::fail_in_file(path, "has an outcome of too many levels");
     return;
   }
   std::vector<std::string> sorted = levels;
   std::sort(sorted.begin(), sorted.end());
   if (levels.size() < 2 || recipe.n_levels() > internal::kMostLevels ||
       std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
-    fail(path, "has levels that are not at least two, each once");
+    internal::fail_in_file(path, "has levels that are not at least two, each once");
   if (recipe.likelihood == Likelihood::ordinal ? recipe.has_intercept : recipe.has_offset)
-    fail(path, "has an intercept or an offset that its likelihood cannot have");
+    internal::fail_in_file(path, "has an intercept or an offset that its likelihood cannot have");
   if (recipe.n_coefficients() >= 0 && recipe.n_coefficients() % recipe.n_predictors() != 0)
-    fail(path, "has coefficients that are not as many for each level");
+    internal::fail_in_file(path, "has coefficients that are not as many for each level");
   if (!recipe.design || recipe.design->response().levels.empty()) return;
   const std::vector<std::string>& found = recipe.design->response().levels;
   if (!std::is_permutation(levels.begin(), levels.end(), found.begin(), found.end()))
-    fail(path, "has levels that are not those of its design's outcome");
+    internal::fail_in_file(path, "has levels that are not those of its design's outcome");
 }
 
 void check_recipe(const std::string& path, const GlmRecipe& recipe) {
-  if (recipe.likelihood == Likelihood::automatic) fail(path, "names no likelihood");
+  if (recipe.likelihood == Likelihood::automatic) internal::fail_in_file(path, "names no likelihood");
   check_levels(path, recipe);
-  if (recipe.n_coefficients() < 0 || recipe.names.empty()) fail(path, "has no parameters");
-  if (recipe.n_coefficients() < (recipe.has_intercept ? 1 : 0)) fail(path, "has no coefficient for its intercept");
+  if (recipe.n_coefficients() < 0 || recipe.names.empty()) internal::fail_in_file(path, "has no parameters");
+  if (recipe.n_coefficients() < (recipe.has_intercept ? 1 : 0))
+    internal::fail_in_file(path, "has no coefficient for its intercept");
   if (recipe.labels && (recipe.likelihood != Likelihood::bernoulli || !((*recipe.labels)[0] < (*recipe.labels)[1])))
-    fail(path, "has labels that are not two, increasing, of a bernoulli outcome");
+    internal::fail_in_file(path, "has labels that are not two, increasing, of a bernoulli outcome");
   if (!recipe.design) return;
   const std::int64_t skipped = recipe.first_design_column();
   const bool needs_intercept = recipe.has_intercept || recipe.likelihood == Likelihood::ordinal;
   if (static_cast<std::int64_t>(recipe.design->names().size()) != skipped + recipe.n_columns() ||
       recipe.design->has_intercept() != needs_intercept || recipe.design->formula() != recipe.formula)
-    fail(path, "has a design that does not fit its parameters");
-  if (recipe.has_offset == recipe.offset.empty()) fail(path, "has an offset without a column");
-  if ((recipe.likelihood == Likelihood::binomial) == recipe.trials.empty()) fail(path, "has trials without a column");
+    internal::fail_in_file(path, "has a design that does not fit its parameters");
+  if (recipe.has_offset == recipe.offset.empty()) internal::fail_in_file(path, "has an offset without a column");
+  if ((recipe.likelihood == Likelihood::binomial) == recipe.trials.empty())
+    internal::fail_in_file(path, "has trials without a column");
 }
 
 int version_of(const PosteriorState& state) {
@@ -183,12 +177,14 @@ std::vector<double> take_tensor(const std::string& path, Safetensors& file, cons
                                 const std::vector<std::int64_t>& shape) {
   for (Tensor& tensor : file.tensors) {
     if (tensor.name != tensor_name) continue;
-    if (tensor.shape != shape) fail(path, std::string("has a tensor \"") + tensor_name + "\" of the wrong shape");
+    if (tensor.shape != shape)
+      internal::fail_in_file(path, std::string("has a tensor \"") + tensor_name + "\" of the wrong shape");
     for (const double value : tensor.values)
-      if (!std::isfinite(value)) fail(path, std::string("has a number in \"") + tensor_name + "\" that is not finite");
+      if (!std::isfinite(value))
+        internal::fail_in_file(path, std::string("has a number in \"") + tensor_name + "\" that is not finite");
     return std::move(tensor.values);
   }
-  fail(path, std::string("has no tensor \"") + tensor_name + "\"");
+  internal::fail_in_file(path, std::string("has no tensor \"") + tensor_name + "\"");
 }
 
 // Positive sds, in the first column where there are more; or a lower triangle with a positive diagonal.
@@ -239,9 +235,9 @@ void Posterior::save(const std::string& path, std::string_view summary_json) con
 Posterior Posterior::load(const std::string& path) {
   Safetensors file = read_posterior_file(path, false);
   try {
-    const Json json = Json::parse(metadata_at(path, file, "recipe"));
+    const Json json = Json::parse(internal::metadata_at(path, file, "recipe"));
     const FamilyKind family = parse_family(json.at("family").get<std::string>());
-    if (family == FamilyKind::automatic) fail(path, "names no family");
+    if (family == FamilyKind::automatic) internal::fail_in_file(path, "names no family");
     GlmRecipe recipe;
     std::optional<internal::ModelRecipe> model;
     if (json.contains("model")) {
@@ -263,20 +259,21 @@ Posterior Posterior::load(const std::string& path) {
     std::vector<double> mean = take_tensor(path, file, "mean", {d});
     const internal::Tensor expected = scale_tensor(gaussian);
     std::vector<double> scale = take_tensor(path, file, expected.name.c_str(), expected.shape);
-    if (!is_scale(scale, gaussian)) fail(path, "has a scale that is not positive or not lower triangular");
+    if (!is_scale(scale, gaussian))
+      internal::fail_in_file(path, "has a scale that is not positive or not lower triangular");
     return Posterior(std::make_shared<const PosteriorState>(PosteriorState{
         std::move(recipe), gaussian, std::move(mean), std::move(scale), std::move(model), std::move(of_formula)}));
   } catch (const Json::exception& error) {
-    fail(path, std::string("has a recipe that cannot be read: ") + error.what());
+    internal::fail_in_file(path, std::string("has a recipe that cannot be read: ") + error.what());
   } catch (const Error& error) {
     const std::string message = error.what();
     if (error.code() == ErrorCode::file && message.starts_with(path)) throw;
-    fail(path, "has a recipe that cannot be read: " + message);
+    internal::fail_in_file(path, "has a recipe that cannot be read: " + message);
   }
 }
 
 std::string Posterior::load_summary_json(const std::string& path) {
-  return metadata_at(path, read_posterior_file(path, true), "summary");
+  return internal::metadata_at(path, read_posterior_file(path, true), "summary");
 }
 
 }  // namespace velbo

@@ -22,23 +22,13 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "velbo.hidden_markov";
 constexpr const char* kFormatVersion = "1";
 
-[[noreturn]] void fail(const std::string& path, const std::string& why) {
-  throw Error(ErrorCode::file, path + ": " + why);
-}
-
-const std::string& metadata_at(const std::string& path, const Safetensors& file, const std::string& key) {
-  const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) fail(path, "has no \"" + key + "\" in its metadata");
-  return found->second;
-}
-
 std::vector<double> tensor_at(const std::string& path, const Safetensors& file, const std::string& name,
                               std::int64_t size) {
   const Tensor* const tensor = file.find(name);
   if (tensor == nullptr || static_cast<std::int64_t>(tensor->values.size()) != size)
-    fail(path, fmt::format("has no {} of {} numbers", name, size));
+    internal::fail_in_file(path, fmt::format("has no {} of {} numbers", name, size));
   if (!std::all_of(tensor->values.begin(), tensor->values.end(), [](double v) { return std::isfinite(v); }))
-    fail(path, fmt::format("has numbers that are not finite in {}", name));
+    internal::fail_in_file(path, fmt::format("has numbers that are not finite in {}", name));
   return tensor->values;
 }
 
@@ -75,18 +65,18 @@ void HiddenMarkov::save(const std::string& path) const {
 
 HiddenMarkov HiddenMarkov::load(const std::string& path) {
   const Safetensors file = read_safetensors(path);
-  if (metadata_at(path, file, "format") != kFormat)
-    fail(path, "is a safetensors file, but not a hidden Markov model of velbo");
-  if (const std::string& version = metadata_at(path, file, "format_version"); version != kFormatVersion)
-    fail(path, fmt::format("has format version {}; this velbo reads {}", version, kFormatVersion));
+  if (internal::metadata_at(path, file, "format") != kFormat)
+    internal::fail_in_file(path, "is a safetensors file, but not a hidden Markov model of velbo");
+  if (const std::string& version = internal::metadata_at(path, file, "format_version"); version != kFormatVersion)
+    internal::fail_in_file(path, fmt::format("has format version {}; this velbo reads {}", version, kFormatVersion));
   HiddenMarkovPrior prior;
   std::vector<std::string> names;
   try {
-    names = Json::parse(metadata_at(path, file, "names")).get<std::vector<std::string>>();
-    const Json json = Json::parse(metadata_at(path, file, "prior"));
+    names = Json::parse(internal::metadata_at(path, file, "names")).get<std::vector<std::string>>();
+    const Json json = Json::parse(internal::metadata_at(path, file, "prior"));
     const auto emissions = json.at("emissions").get<std::string>();
     prior.kind = emissions == name(EmissionKind::gaussian) ? EmissionKind::gaussian : EmissionKind::categorical;
-    if (emissions != name(prior.kind)) fail(path, "has emissions of no known kind: " + emissions);
+    if (emissions != name(prior.kind)) internal::fail_in_file(path, "has emissions of no known kind: " + emissions);
     prior.n_states = json.at("n_states").get<std::int64_t>();
     prior.width = json.at("width").get<std::int64_t>();
     prior.initial = json.at("initial").get<double>();
@@ -96,32 +86,33 @@ HiddenMarkov HiddenMarkov::load(const std::string& path) {
     prior.mean_precision = json.at("mean_precision").get<double>();
     prior.degrees_of_freedom = json.at("degrees_of_freedom").get<double>();
   } catch (const Json::exception& error) {
-    fail(path, error.what());
+    internal::fail_in_file(path, error.what());
   }
   constexpr std::int64_t most = 1 << 24;
   const bool gaussian = prior.kind == EmissionKind::gaussian;
   if (prior.n_states < 1 || prior.width < 1 || prior.n_states > most || prior.width > most || !(prior.initial > 0) ||
       !(prior.transition > 0) || !(prior.sticky >= 0) || !(prior.emission > 0) ||
       (gaussian && (!(prior.mean_precision > 0) || !(prior.degrees_of_freedom > static_cast<double>(prior.width) - 1))))
-    fail(path, "has a prior that makes no sense");
-  if (static_cast<std::int64_t>(names.size()) != prior.width) fail(path, "has names that are not one for each column");
+    internal::fail_in_file(path, "has a prior that makes no sense");
+  if (static_cast<std::int64_t>(names.size()) != prior.width)
+    internal::fail_in_file(path, "has names that are not one for each column");
   if (gaussian) {
     prior.centre = tensor_at(path, file, "centre", prior.width);
     prior.scale = tensor_at(path, file, "scale", prior.width);
     if (!std::all_of(prior.scale.begin(), prior.scale.end(), [](double v) { return v > 0; }))
-      fail(path, "has a scale that is not positive");
+      internal::fail_in_file(path, "has a scale that is not positive");
   }
   const std::int64_t k = prior.n_states;
   const std::int64_t per_state = gaussian ? 1 + prior.width + prior.width * (prior.width + 1) / 2 : prior.width;
   std::vector<double> statistics = tensor_at(path, file, "statistics", k * (1 + k + per_state));
   if (!std::all_of(statistics.begin(), statistics.begin() + k * (1 + k), [](double v) { return v >= 0; }))
-    fail(path, "has expected numbers that are negative");
+    internal::fail_in_file(path, "has expected numbers that are negative");
   try {
     return HiddenMarkov(
         std::make_shared<const HiddenMarkovState>(std::move(prior), std::move(statistics), std::move(names),
-                                                  ConjugateRun::from_json(metadata_at(path, file, "run"))));
+                                                  ConjugateRun::from_json(internal::metadata_at(path, file, "run"))));
   } catch (const Error& error) {
-    fail(path, error.what());
+    internal::fail_in_file(path, error.what());
   }
 }
 

@@ -22,16 +22,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char *kFormat = "velbo.topics", *kFormatVersion = "1";
 
-[[noreturn]] void fail(const std::string& path, const std::string& why) {
-  throw Error(ErrorCode::file, path + ": " + why);
-}
-
-const std::string& metadata_at(const std::string& path, const Safetensors& file, const std::string& key) {
-  const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) fail(path, "has no \"" + key + "\" in its metadata");
-  return found->second;
-}
-
 Json to_json(const TopicState& s) {
   return {{"n_topics", s.settings.n_topics},
           {"n_words", s.n_words},
@@ -65,29 +55,31 @@ void check_settings(const std::string& path, const TopicState& s) {
   if (s.settings.n_topics < 1 || s.settings.n_topics > 10000 || s.n_words < 1 || s.n_documents < 0 ||
       s.n_words > std::int64_t{1} << 31 || !is_concentration(s.settings.alpha) || !is_concentration(s.settings.eta) ||
       !(s.settings.local_tolerance > 0) || s.settings.local_iterations < 1)
-    fail(path, "has settings that no topic model has");
+    internal::fail_in_file(path, "has settings that no topic model has");
 }
 
 std::vector<double> take(const std::string& path, Safetensors& file, const char* tensor_name,
                          const std::vector<std::int64_t>& shape) {
   for (internal::Tensor& tensor : file.tensors) {
     if (tensor.name != tensor_name) continue;
-    if (tensor.shape != shape) fail(path, std::string("has a tensor \"") + tensor_name + "\" of the wrong shape");
+    if (tensor.shape != shape)
+      internal::fail_in_file(path, std::string("has a tensor \"") + tensor_name + "\" of the wrong shape");
     for (const double value : tensor.values)
-      if (!std::isfinite(value)) fail(path, std::string("has a number in \"") + tensor_name + "\" that is not finite");
+      if (!std::isfinite(value))
+        internal::fail_in_file(path, std::string("has a number in \"") + tensor_name + "\" that is not finite");
     return std::move(tensor.values);
   }
-  fail(path, std::string("has no tensor \"") + tensor_name + "\"");
+  internal::fail_in_file(path, std::string("has no tensor \"") + tensor_name + "\"");
 }
 
 void check_numbers(const std::string& path, const TopicState& s) {
   for (const double value : s.statistics)
-    if (value < 0) fail(path, "has a negative expected count");
+    if (value < 0) internal::fail_in_file(path, "has a negative expected count");
   for (const double value : s.alpha)
-    if (!(value > 0)) fail(path, "has an alpha that is not positive");
-  if (s.alpha_statistics.back() < 0) fail(path, "has a negative number of documents");
+    if (!(value > 0)) internal::fail_in_file(path, "has an alpha that is not positive");
+  if (s.alpha_statistics.back() < 0) internal::fail_in_file(path, "has a negative number of documents");
   if (!s.vocabulary.empty() && static_cast<std::int64_t>(s.vocabulary.size()) != s.n_words)
-    fail(path, "has a vocabulary of another size");
+    internal::fail_in_file(path, "has a vocabulary of another size");
 }
 
 }  // namespace
@@ -114,17 +106,18 @@ void TopicModel::save(const std::string& path) const {
 
 TopicModel TopicModel::load(const std::string& path) {
   Safetensors file = internal::read_safetensors(path);
-  if (metadata_at(path, file, "format") != kFormat) fail(path, "is a safetensors file, but not a topic model of velbo");
-  if (const std::string& version = metadata_at(path, file, "format_version"); version != kFormatVersion)
-    fail(path, "is a topic model of format " + version + ", this velbo reads " + kFormatVersion);
+  if (internal::metadata_at(path, file, "format") != kFormat)
+    internal::fail_in_file(path, "is a safetensors file, but not a topic model of velbo");
+  if (const std::string& version = internal::metadata_at(path, file, "format_version"); version != kFormatVersion)
+    internal::fail_in_file(path, "is a topic model of format " + version + ", this velbo reads " + kFormatVersion);
   auto state = std::make_shared<TopicState>();
   try {
-    read_settings(Json::parse(metadata_at(path, file, "model")), *state);
-    Json::parse(metadata_at(path, file, "vocabulary")).get_to(state->vocabulary);
+    read_settings(Json::parse(internal::metadata_at(path, file, "model")), *state);
+    Json::parse(internal::metadata_at(path, file, "vocabulary")).get_to(state->vocabulary);
   } catch (const Json::exception& error) {
-    fail(path, std::string("has metadata that cannot be read: ") + error.what());
+    internal::fail_in_file(path, std::string("has metadata that cannot be read: ") + error.what());
   } catch (const Error& error) {
-    fail(path, std::string("has metadata that cannot be read: ") + error.what());
+    internal::fail_in_file(path, std::string("has metadata that cannot be read: ") + error.what());
   }
   check_settings(path, *state);
   const std::int64_t k = state->settings.n_topics;
