@@ -1,4 +1,4 @@
-// fit/fit_gaussian_mixture.cpp - fits of Gaussian mixtures: starts, restarts, pruning, and new rows.
+// mixtures/fit_gaussian_mixture.cpp - fits of Gaussian mixtures: starts, restarts, pruning, and new rows.
 #include <fmt/format.h>
 #include <zlib.h>
 
