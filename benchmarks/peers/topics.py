@@ -73,11 +73,11 @@ def score(topics, alpha, observed, scored):
     return total / n
 
 
-def fit_velbo(args, train, start, out, batch, passes, threads=2):
+def fit_velbo(args, train, start, out, batch, passes, threads=2, seed=0):
     saved, summary = out + ".velbo", out + ".json"
     command = [args.velbo, "topics", "fit", "--data", train, "--topics", str(start.shape[0]), "--engine", "svi", "--batch-size",
                str(batch), "--delay", str(OFFSET), "--forgetting", str(DECAY), "--max-passes", str(passes), "--tolerance", "1e-12",
-               "--start", out + ".npy", "--threads", str(threads), "--out", saved, "--json", summary, "--quiet"]
+               "--start", out + ".npy", "--threads", str(threads), "--seed", str(seed), "--out", saved, "--json", summary, "--quiet"]
     np.save(out + ".npy", start)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     if subprocess.run(command).returncode not in (0, 3):  # 3: ended by the number of passes
@@ -151,28 +151,36 @@ def speed(args):
     topics_data.make(folder, args.documents, args.words, args.topics)
     read = lambda name: topics_data.read_ldac(os.path.join(folder, name))  # noqa: E731
     train, observed, scored = read("train.ldac"), read("observed.ldac"), read("scored.ldac")
-    start = np.load(os.path.join(folder, "start.npy"))
     truth = np.load(os.path.join(folder, "truth.npy"))
     alpha = np.full(args.topics, 1 / args.topics)
+    true_alpha = np.full(args.topics, topics_data.ALPHA)
     print(f"{args.documents:,} documents, {args.words:,} words, {args.topics} topics, batches of 1,024, one epoch; the true topics score "
-          f"{np.exp(-score(truth * 1e6 + 1e-9, alpha, observed, scored)):.1f}", flush=True)
-    out = []
+          f"{np.exp(-score(truth * 1e6 + 1e-9, true_alpha, observed, scored)):.1f}", flush=True)
+    out, perplexities = [], {}
     for round_ in range(args.rounds):
         print(f"round {round_ + 1}, load {os.getloadavg()[0]:.1f}")
+        # What one epoch comes to depends on where it starts and the documents' order by more than the programs differ.
+        rng = np.random.default_rng(round_)
+        start = rng.gamma(100, 0.01, (args.topics, args.words))
+        rows = [train[i] for i in rng.permutation(len(train))]
         results = {}
         for threads in (2, 1):
-            result, topics, learnt = fit_velbo(args, os.path.join(folder, "train.ldac"), start, os.path.join(folder, "velbo"), 1024, 1, threads)
+            result, topics, learnt = fit_velbo(args, os.path.join(folder, "train.ldac"), start, os.path.join(folder, "velbo"), 1024, 1, threads,
+                                               round_)
             results[f"velbo, {threads} thr."] = (result, score(topics, learnt, observed, scored))
-        result, topics = fit_sklearn(train, start, 1024, 1)
+        result, topics = fit_sklearn(rows, start, 1024, 1)
         results["scikit-learn"] = (result, score(topics, alpha, observed, scored))
         if args.gensim:
-            result, topics = fit_gensim(train, start, 1024, 1)
+            result, topics = fit_gensim(rows, start, 1024, 1)
             results["gensim"] = (result, score(topics, alpha, observed, scored))
         ours = None
         for name, (result, predictive) in results.items():
             rate = print_row(name, result, args.documents, 1, predictive, None if "velbo" in name else ours)
             ours = ours or rate
             out.append({"round": round_, "name": name, "documents_per_second": rate, "log_predictive": predictive, **result})
+            perplexities.setdefault(name, []).append(np.exp(-predictive))
+    for name, values in perplexities.items():
+        print(f"{name}: mean perplexity of {len(values)} starts {np.mean(values):.1f}, from {min(values):.1f} to {max(values):.1f}")
     return out
 
 

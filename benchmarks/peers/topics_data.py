@@ -1,12 +1,13 @@
-"""Documents simulated from a topic model, as LDA-C files, with held-out ones cut in two, and topics to start from.
+"""Documents simulated from a topic model, as LDA-C files, with held-out ones cut in two.
 
   train.ldac, observed.ldac, scored.ldac   documents; halves of the held-out ones
-  start.npy [K, V]                         Dirichlet parameters, Gamma(100, 100)
   truth.npy [K, V]                         the topics that documents were drawn from
 """
 import os
 
 import numpy as np
+
+ALPHA, ETA = 0.1, 0.05
 
 
 def write_ldac(path, rows):
@@ -34,18 +35,18 @@ def halves(row, rng):
     return counted(tokens[:cut]), counted(tokens[cut:])
 
 
-def make(folder, n_documents=20_000, n_words=5_000, n_topics=50, length=100, n_held_out=2_000, seed=1, alpha=0.1, eta=0.1):
+def make(folder, n_documents=20_000, n_words=5_000, n_topics=50, length=100, n_held_out=2_000, seed=1):
     marker = os.path.join(folder, "made")
     if os.path.exists(marker):
         return
     os.makedirs(folder, exist_ok=True)
     rng = np.random.default_rng(seed)
-    topics = rng.dirichlet(np.full(n_words, eta), n_topics)
+    topics = rng.dirichlet(np.full(n_words, ETA), n_topics)
     cumulative = np.cumsum(topics, axis=1)
 
     def documents(n):
         for _ in range(n):
-            of_topic = rng.multinomial(length, rng.dirichlet(np.full(n_topics, alpha)))
+            of_topic = rng.multinomial(length, rng.dirichlet(np.full(n_topics, ALPHA)))
             tokens = [np.searchsorted(cumulative[k], rng.random(of_topic[k])) for k in np.flatnonzero(of_topic)]
             yield counted(np.minimum(np.concatenate(tokens), n_words - 1))
 
@@ -53,7 +54,6 @@ def make(folder, n_documents=20_000, n_words=5_000, n_topics=50, length=100, n_h
     cut = [halves(row, rng) for row in documents(n_held_out)]
     write_ldac(os.path.join(folder, "observed.ldac"), [a for a, _ in cut])
     write_ldac(os.path.join(folder, "scored.ldac"), [b for _, b in cut])
-    np.save(os.path.join(folder, "start.npy"), rng.gamma(100, 0.01, (n_topics, n_words)))
     np.save(os.path.join(folder, "truth.npy"), topics)
     with open(marker, "w"):
         pass
