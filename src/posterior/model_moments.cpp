@@ -82,10 +82,10 @@ std::vector<std::int64_t> joint_elements(const Parameters& parameters) {
 
 }  // namespace
 
-Moments model_moments(const PosteriorState& state) {
+ConstrainedMoments model_moments(const PosteriorState& state) {
   const Parameters& parameters = *state.parameters();
   const std::vector<double> z_sd = state.family.sd(state.family.pack(state.mean, state.scale));
-  Moments out{std::vector<double>(size(parameters.n_constrained())), {}};
+  ConstrainedMoments out{std::vector<double>(size(parameters.n_constrained())), {}};
   out.sd = out.mean;
   for (std::int64_t i = 0; i < parameters.n_constrained(); ++i) {
     const std::optional<Coordinate> coordinate = parameters.elementwise(i);

@@ -9,11 +9,11 @@
 
 namespace velbo::internal {
 
-struct Moments {
+struct ConstrainedMoments {
   std::vector<double> mean, sd;  // [n_constrained]
 };
 
-Moments model_moments(const PosteriorState& state);
+ConstrainedMoments model_moments(const PosteriorState& state);
 std::vector<double> model_quantiles(const PosteriorState& state, double probability);  // [n_constrained]
 
 }  // namespace velbo::internal
