@@ -18,7 +18,7 @@ namespace velbo::cli {
 namespace {
 
 struct Arguments {
-  std::string data, columns, weights, start, init, update, out, json, report;
+  std::string data, columns, weights, prior_mean, prior_scale, start, init, update, out, json, report;
   GaussianMixtureOptions options;
   ConjugateArguments fit;
   bool no_merges = false;
@@ -51,10 +51,13 @@ void check(const Arguments& a) {
     throw Error(ErrorCode::argument, "--update goes on from a fit, so that neither --start nor --init can be given");
   const GaussianMixtureOptions& o = a.options;
   if (o.n_components != 1 || o.covariance != CovarianceKind::full || o.weights_prior != WeightsPrior::dirichlet ||
-      o.concentration > 0 || o.prior_kappa > 0 || o.degrees_of_freedom > 0 || o.n_restarts != 1 || o.prune_below > 0)
+      o.concentration > 0 || o.prior_kappa > 0 || o.degrees_of_freedom > 0 || o.n_restarts != 1 || o.prune_below > 0 ||
+      !a.prior_mean.empty() || !a.prior_scale.empty())
     throw Error(ErrorCode::argument,
                 "--update goes on from a fit, whose components and priors stay: leave out --components, --covariance, "
-                "--weights-prior, --concentration, --prior-kappa, --degrees-of-freedom, --restarts and --prune-below");
+                "--weights-prior, --concentration, --prior-mean, --prior-kappa, --degrees-of-freedom, --prior-scale, "
+                "--restarts "
+                "and --prune-below");
 }
 
 // The columns that were asked for, or those of the fit that is gone on with.
@@ -75,6 +78,8 @@ int run(const Arguments& a) {
   GaussianMixtureOptions options = a.options;
   options.names = input.names;
   options.merges = !a.no_merges;
+  if (!a.prior_mean.empty()) options.prior_mean = read_npy(a.prior_mean).values;
+  if (!a.prior_scale.empty()) options.prior_scale = read_npy(a.prior_scale).values;
   read_start(a, input, options);
   if (!a.init.empty()) options.init = std::make_shared<const GaussianMixture>(*before);
 
@@ -113,9 +118,16 @@ void add_model_options(CLI::App& command, Arguments& a) {
   add_text(command, "--weights-prior", "NAME", "dirichlet or dirichlet_process [dirichlet]",
            [&o](const std::string& text) { o.weights_prior = parse_weights_prior(text); });
   add_positive(command, "--concentration", o.concentration, "Of that prior [1 / components; of a Dirichlet process 1]");
+  command.add_option("--prior-mean", a.prior_mean, "The prior's mean of the components' means (.npy) [the rows' mean]")
+      ->type_name("FILE");
   add_positive(command, "--prior-kappa", o.prior_kappa, "Rows that the prior of a mean counts for [0.01]");
   add_positive(command, "--degrees-of-freedom", o.degrees_of_freedom,
                "Of the covariances' prior [features + 2; diagonal and spherical 3]");
+  command
+      .add_option("--prior-scale", a.prior_scale,
+                  "Scale of the covariances' prior (.npy): a matrix, or of diagonal ones a row, of spherical ones a "
+                  "number [such that their expectation is the rows' variances]")
+      ->type_name("FILE");
 }
 
 void add_method_options(CLI::App& command, Arguments& a) {

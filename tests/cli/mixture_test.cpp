@@ -125,6 +125,24 @@ TEST_F(MixtureCommand, OptionsReachTheFit) {
   ASSERT_EQ(velbo(fit({"--init", fit_, "--quiet"})).status, 0);
 }
 
+// Priors that outweigh 80 rows by far are what the components then are: E Sigma = S0 / (nu - D - 1).
+TEST_F(MixtureCommand, PriorsFromFiles) {
+  const std::string mean = folder_.file("mean.npy"), scale = folder_.file("scale.npy");
+  const std::vector<double> m = {3, -5}, s = {4e9, 1e9, 1e9, 2e9};
+  write_npy(mean, m, 2, 1);
+  write_npy(scale, s, 2, 2);
+  const RunResult r = velbo(fit({"--prior-mean", mean, "--prior-scale", scale, "--prior-kappa", "1e9",
+                                 "--degrees-of-freedom", "1e9", "--max-passes", "3", "--quiet"}));
+  ASSERT_TRUE(r.status == 0 || r.status == 3) << r.err;
+  const GaussianMixture mixture = GaussianMixture::load(fit_);
+  for (std::size_t k = 0; k < 2; ++k) {
+    for (std::size_t j = 0; j < 2; ++j) EXPECT_NEAR(mixture.means()[2 * k + j], m[j], 1e-5);
+    for (std::size_t j = 0; j < 4; ++j) EXPECT_NEAR(mixture.covariances()[4 * k + j], s[j] / 1e9, 1e-5);
+  }
+  EXPECT_THAT(mistake(fit({"--prior-mean", scale})), HasSubstr("prior_mean"));
+  EXPECT_THAT(mistake(fit({"--prior-scale", mean})), HasSubstr("prior_scale"));
+}
+
 TEST_F(MixtureCommand, LimitsSayThatTheFitIsNotOver) {
   const std::string state = folder_.file("state");
   const RunResult stopped = velbo(fit({"--max-passes", "1", "--tolerance", "1e-9", "--checkpoint", state}));
