@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "math/row_likelihood.h"
 #include "project_rows.cuh"
 #include "row_panel.cuh"
 #include "row_terms.cuh"
@@ -126,7 +127,7 @@ __device__ __forceinline__ void normalise_rows(const DensityArguments<T>& a, std
       if (lane + 32 * i < a.n_components) row[lane + 32 * i] = density[i] * share;
     for (std::int64_t k = lane + 32 * held; k < a.n_components; k += 32) row[k] *= share;
     if (lane == 0) {
-      const auto log_normaliser = static_cast<double>(most + internal::log_any(sum));
+      const auto log_normaliser = static_cast<double>(most + internal::log_of(sum));
       if (a.log_normaliser != nullptr) a.log_normaliser[n] = log_normaliser;
       const T* const weights = a.source.rows.weights;
       value += (weights != nullptr ? static_cast<double>(weights[a.source.stored(n)]) : 1.0) * log_normaliser;
