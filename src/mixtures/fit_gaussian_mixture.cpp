@@ -238,8 +238,9 @@ std::string GaussianMixtureFit::to_json() const {
 
 std::string GaussianMixtureFit::report() const {
   std::string out = posterior.report();
-  out += fmt::format("\nELBO {:.10g} after {:.4g} passes over {} rows in {:.3g} s, engine {}, {}: {} ({})\n", run.elbo,
-                     run.passes, run.n_units, run.seconds, run.engine, run.scalar, name(run.status), run.message);
+  out += fmt::format("\nELBO {:.10g} after {:.4g} passes over {} rows in {:.3g} s, engine {}, {}{}: {} ({})\n",
+                     run.elbo, run.passes, run.n_units, run.seconds, run.engine, run.scalar,
+                     run.device == to_string(Device{}) ? "" : " on " + run.device, name(run.status), run.message);
   if (merges > 0) out += fmt::format("{} merges of two components were accepted.\n", merges);
   if (!pruned.empty()) {
     out += "Taken out, as they held too little weight: components";
