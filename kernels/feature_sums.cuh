@@ -39,16 +39,19 @@ struct FeatureLayout {
   static constexpr std::size_t kBytes = 2 * kStageWords * sizeof(T);
 };
 
-// Blocks: (chunks in turn, tiles of the result, more of these).  Thread t makes features t % kRight; it has rows 4 (t / threads) + i and columns
-// 4 (t % threads) + j of the result, threads = kRight / 4.
+// Blocks: (chunks in turn, tiles of the result, more of these).  Thread t makes features t % kRight; it has rows 4 ty + i and columns
+// 4 tx + j of the result.
 template <class T, int kLeft>
 __global__ void __launch_bounds__(kThreads, 2) feature_sums(const FeatureArguments<T> a) {
   using Layout = FeatureLayout<T, kLeft>;
-  constexpr int lanes = kLanes<T>, right_size = Layout::kRight, threads = right_size / 4;
+  constexpr int lanes = kLanes<T>, right_size = Layout::kRight;
   constexpr int left_leading = Layout::kLeftLeading, right_leading = Layout::kRightLeading;
   VELBO_SHARED_MEMORY(raw);
   T* const stages = reinterpret_cast<T*>(raw);
-  const int t = static_cast<int>(threadIdx.x), tx = t % threads, ty = t / threads;
+  const int t = static_cast<int>(threadIdx.x);
+  // A warp has 8 rows and 64 columns of the result, for which it reads the least from shared memory.
+  constexpr int warps_down = kLeft / 8;
+  const int ty = 2 * (t / 32 % warps_down) + t % 32 / 16, tx = 16 * (t / 32 / warps_down) + t % 16;
   const unsigned tile = blockIdx.z * gridDim.y + blockIdx.y;
   if (tile >= a.n_tiles) return;
   const std::int64_t across = (a.n_features + right_size - 1) / right_size;
