@@ -1,7 +1,7 @@
 // Log densities of Gaussian components, responsibilities and normalisers against their definitions, under every schedule.
 #include <gtest/gtest.h>
 
-#include <memory>
+#include <utility>
 #include <vector>
 
 #include "emulator/every_schedule.h"
@@ -85,13 +85,16 @@ TYPED_TEST(MixtureDensities, NotNormalised) {
 
 // Log densities of hundreds below the largest are exactly nothing, and sums of thousands do not overflow.
 TYPED_TEST(MixtureDensities, FarApart) {
-  MixtureCase<TypeParam> c({2, 40, MixtureForm::diagonal}, 70);
-  for (std::int64_t k = 0; k < 40; ++k) c.constant[c.at(k)] = k == 33 ? 5000 : -5000;
-  const PackedComponents<TypeParam> components(c.parameters(), 2, nullptr);
-  const simt::DeviceArray<TypeParam> out(70 * 40);
-  run_densities(launch_for(kTileRows), c.rows(), components, DensityOutput<TypeParam>{out.data(), 40});
-  const std::vector<TypeParam> r = out.on_host();
-  for (std::size_t i = 0; i < r.size(); ++i) EXPECT_EQ(r[i], i % 40 == 33 ? TypeParam(1) : TypeParam(0)) << i;
+  for (const auto& [k, largest] : {std::pair<std::int64_t, std::int64_t>{40, 33}, {300, 290}}) {
+    MixtureCase<TypeParam> c({2, k, MixtureForm::diagonal}, 70);
+    for (std::int64_t i = 0; i < k; ++i) c.constant[c.at(i)] = i == largest ? 5000 : -5000;
+    const PackedComponents<TypeParam> components(c.parameters(), 2, nullptr);
+    const simt::DeviceArray<TypeParam> out(c.at(70 * k));
+    run_densities(launch_for(kTileRows), c.rows(), components, DensityOutput<TypeParam>{out.data(), k});
+    const std::vector<TypeParam> r = out.on_host();
+    for (std::int64_t i = 0; i < 70 * k; ++i)
+      ASSERT_EQ(r[c.at(i)], i % k == largest ? TypeParam(1) : TypeParam(0)) << i << " of " << k;
+  }
 }
 
 }  // namespace
