@@ -60,6 +60,8 @@ constexpr VelboCudaPlugin table = {
     .start_upload = nullptr,
     .finish = nullptr,
     .evaluate_model = nullptr,
+    .mixtures_float = nullptr,
+    .mixtures_double = nullptr,
 };
 
 }  // namespace
