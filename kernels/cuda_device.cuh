@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "backend/device_ops.h"
+#include "backend/device_topics.h"
 #include "cuda_graph.cuh"
 #include "row_passes.cuh"
 
@@ -97,5 +98,7 @@ struct CudaDevice {
 
 extern const internal::DeviceOps<float> ops_float;
 extern const internal::DeviceOps<double> ops_double;
+extern const internal::DeviceTopicOps<float> topics_float;
+extern const internal::DeviceTopicOps<double> topics_double;
 
 }  // namespace velbo::kernels

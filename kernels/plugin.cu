@@ -77,6 +77,8 @@ constexpr VelboCudaPlugin table = {
     .start_upload = velbo::kernels::start_upload<CudaDevice>,
     .finish = velbo::kernels::finish<CudaDevice>,
     .evaluate_model = velbo::kernels::evaluate_model<CudaDevice, remember>,
+    .topics_float = &velbo::kernels::topics_float,
+    .topics_double = &velbo::kernels::topics_double,
 };
 
 }  // namespace

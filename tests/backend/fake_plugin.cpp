@@ -60,6 +60,8 @@ constexpr VelboCudaPlugin table = {
     .start_upload = nullptr,
     .finish = nullptr,
     .evaluate_model = nullptr,
+    .topics_float = nullptr,
+    .topics_double = nullptr,
 };
 
 }  // namespace

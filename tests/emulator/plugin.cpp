@@ -12,19 +12,30 @@
 #include "backend/cuda_plugin.h"
 #include "device_model.cuh"
 #include "device_ops.cuh"
+#include "emulator/tables.h"
 
 namespace {
 
 thread_local std::string last_reason_text;
 
+}  // namespace
+
+namespace velbo::simt {
+
+int report_failure(cudaError_t error) {
+  last_reason_text = cudaGetErrorString(error);
+  return error;
+}
+
+}  // namespace velbo::simt
+
+namespace {
+
 struct Emulator {
   using Repetition = velbo::kernels::LaunchedSteps;
 
   static velbo::kernels::Launch open(int) { return {}; }
-  static int report(const velbo::kernels::Failure& failure) {
-    last_reason_text = cudaGetErrorString(failure.error);
-    return failure.error;
-  }
+  static int report(const velbo::kernels::Failure& failure) { return velbo::simt::report_failure(failure.error); }
 };
 
 int device_count(int* count) {
@@ -97,6 +108,8 @@ constexpr VelboCudaPlugin table = {
     .start_upload = start_upload,
     .finish = finish,
     .evaluate_model = velbo::kernels::evaluate_model<Emulator, remember>,
+    .topics_float = &velbo::simt::topics_float,
+    .topics_double = &velbo::simt::topics_double,
 };
 
 }  // namespace
