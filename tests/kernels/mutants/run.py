@@ -31,7 +31,7 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno
 LIBRARIES = ["-lgtest_main", "-lgtest", "-lboost_context", "-lpthread"]
 SUPPORT = ["tests/emulator/" + name for name in ("block.cpp", "fiber.cpp", "machine.cpp", "runtime.cpp")]
 SUPPORT += ["tests/kernels/mutants/plain_normals.cpp", "src/math/sobol.cpp"]
-PLUGIN = "tests/emulator/plugin.cpp"
+PLUGIN = ["tests/emulator/plugin.cpp", "tests/emulator/topics_plugin.cpp"]
 # The tests that include a file, the quickest first.  One with a colon is compiled with tiles of so many rows only.
 FUSED = ["fused_rows_float:8", "fused_rows_float", "fused_rows_double"]
 SPARSE = ["sparse", "library:ops_test:*WideSparse*", "library:fit_device_test:*WideSparse*"]
@@ -56,6 +56,10 @@ TESTS = {
     "step_program.cuh": STEPS,
     "sobol.cuh": ["families"],
     "gaussian_family.cuh": ["families"],
+    "topic_documents.cuh": ["topics"],
+    "topic_statistics.cuh": ["topics"],
+    "topic_words.cuh": ["topics"],
+    "device_topics.cuh": ["library:topics_device_test:*", "library:topics_step_test:*"],
 }
 # A mutant may wait for ever.  Of each that runs at once:
 SECONDS = 300
@@ -110,12 +114,12 @@ class Tests:
     def library_fails(self, program, only, kernels):
         if self.extra:
             return ""  # the library has not been built with sanitizers
-        built, plugin = os.path.join(self.work, "plugin.o"), os.path.join(self.work, "plugin.so")
+        built, plugin = [os.path.join(self.work, os.path.basename(source) + ".o") for source in PLUGIN], os.path.join(self.work, "plugin.so")
         if kernels not in self.plugins:  # of the mutant before
-            compiled = self.compile(PLUGIN, built, kernels)
-            if compiled.returncode != 0:
-                return BROKEN
-            subprocess.run([COMPILER, "-shared", built, *self.support, "-lboost_context", "-lpthread", "-o", plugin], check=True)
+            for source, to in zip(PLUGIN, built):
+                if self.compile(source, to, kernels).returncode != 0:
+                    return BROKEN
+            subprocess.run([COMPILER, "-shared", *built, *self.support, "-lboost_context", "-lpthread", "-o", plugin], check=True)
             self.plugins.add(kernels)
         environment = dict(os.environ, VELBO_TEST_DEVICE="cuda", VELBO_CUDA_PLUGIN=plugin)
         return why_failed([os.path.join(self.build, "tests", program), f"--gtest_filter={only}"], self.seconds, environment)
