@@ -272,10 +272,12 @@ void launch_topic_documents(const Launch& launch, const TopicDocuments<T>& d) {
   a.slices = std::clamp(static_cast<int>(threads) / a.vectors, 1, 16);
   const std::size_t rows =
       static_cast<std::size_t>(3 + a.slices) * static_cast<std::size_t>(a.vectors * lanes) * sizeof(T);
-  const bool shared = slots + rows <= launch.shared_bytes;
+  // So much that a multiprocessor has room for 16 warps.
+  const std::size_t most = threads < kMostTopicThreads ? launch.shared_bytes / 2 : launch.shared_bytes;
+  const bool shared = slots + rows <= most;
   const std::size_t of_a_word = static_cast<std::size_t>(a.leading + 2) * sizeof(T),
                     taken = slots + (shared ? rows : 0);
-  const std::size_t room = launch.shared_bytes > taken ? (launch.shared_bytes - taken) / of_a_word : 0;
+  const std::size_t room = most > taken ? (most - taken) / of_a_word : 0;
   a.cached = static_cast<int>(std::min(room, static_cast<std::size_t>(std::max(0, d.usual_words))));
   const std::size_t bytes = taken + static_cast<std::size_t>(a.cached) * of_a_word;
   if (shared) {

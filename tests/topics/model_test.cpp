@@ -177,7 +177,7 @@ TEST(TopicFits, OddCorporaAreFittedOrRefused) {
             "argument| topics: initial_topics of topic 1, word 2 is 0, expected a positive number");
   wrong = options_of(2);
   wrong.fit.device = Device{DeviceKind::cuda, 99};
-  EXPECT_EQ(error_of([&] { fit_topics(corpus, wrong); }).rfind("device| cuda:99", 0), 0U)
+  EXPECT_EQ(error_of([&] { fit_topics(corpus, wrong); }).rfind("device| device cuda:99 is not usable", 0), 0U)
       << error_of([&] { fit_topics(corpus, wrong); });
 }
 
