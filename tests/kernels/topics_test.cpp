@@ -249,17 +249,23 @@ TYPED_TEST(TopicKernels, DocumentsReachTheirOptimum) {
     // In float the rule may stop an iteration earlier or later: there the iterations end by their number.
     const double tolerance = sizeof(T) == 4 ? 1e-30 : 0.02, near = sizeof(T) == 4 ? 3e-5 : 1e-12;
     const int most = n_topics == 5 ? 30 : 6;
+    // The only topics of weight are other warps' than the first.
+    std::vector<double> from(size_of(n_topics), 0.7);
+    if (n_topics == 70) std::fill_n(from.begin(), 40, 1e-3);
     typename Documents<T>::Result got;
-    const std::vector<double> numbers = simt::same_under_every_schedule([&] {
-      got = documents.run({}, 50, tolerance, most, {0.7});
+    simt::same_under_every_schedule([&] {
+      got = documents.run({}, 50, tolerance, most, from);
       return Documents<T>::numbers(got);
     });
     for (std::size_t d = 0; d < documents.given.size(); ++d) {
       SCOPED_TRACE(testing::Message() << "document " << d);
       const test::Reference r =
-          test::reference(documents.given[d], size_of(n_words), logs, documents.alpha, most, tolerance, 0.7);
-      if (sizeof(T) == 8) EXPECT_EQ(got.iterations[d], r.iterations) << "number";
-      if (sizeof(T) == 4) EXPECT_GE(got.iterations[d], 2) << "number";
+          test::reference(documents.given[d], size_of(n_words), logs, documents.alpha, most, tolerance, from);
+      if (sizeof(T) == 8) {
+        EXPECT_EQ(got.iterations[d], r.iterations) << "number";
+      } else {
+        EXPECT_GE(got.iterations[d], 2) << "number";
+      }
       ASSERT_NEAR(got.value[d], static_cast<double>(r.value), near * (1 + std::abs(static_cast<double>(r.value))));
       std::vector<double> e(size_of(n_topics));
       for (std::size_t k = 0; k < e.size(); ++k) {

@@ -35,13 +35,13 @@ inline std::vector<long double> expected_log_topics(const std::vector<double>& l
 // One document by the textbook: `iterations` of them, or until nothing moves any more.
 inline Reference reference(std::span<const WordCount> document, std::size_t n_words,
                            const std::vector<long double>& log_topics, const std::vector<double>& alpha, int iterations,
-                           double tolerance, double start = 1) {
+                           double tolerance, const std::vector<double>& start = {1}) {
   const std::size_t k_count = alpha.size();
   const auto log_beta = [&](std::int32_t v, std::size_t k) {
     return log_topics[static_cast<std::size_t>(v) * k_count + k];
   };
   Reference out;
-  out.gamma.assign(k_count, start);
+  for (std::size_t k = 0; k < k_count; ++k) out.gamma.push_back(start[k % start.size()]);
   const auto expect = [&] {
     long double sum = 0;
     for (const long double g : out.gamma) sum += g;
