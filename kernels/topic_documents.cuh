@@ -128,6 +128,7 @@ struct TopicBlock {
 
   __device__ __forceinline__ T product(const T* words_row, int part, int parts) const {
     T sum[kLanes] = {};
+#pragma unroll 2
     for (int v = part; v < a.vectors; v += parts) {
       const Lanes<T> b = load(words_row + v * kLanes), x = load(e + v * kLanes);
 #pragma unroll

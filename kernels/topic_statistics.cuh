@@ -20,7 +20,7 @@ struct TopicPlaceTile {
 };
 
 template <class T>
-__global__ void __launch_bounds__(kTopicPlaceThreads)
+__global__ void __launch_bounds__(kTopicPlaceThreads, 4)
     topic_statistics(const TopicStatistics<T> s, const TopicPlaceTile tile) {
   constexpr int lanes = kLanes<T>;
   VELBO_SHARED_MEMORY(raw);

@@ -61,7 +61,7 @@ struct TopicWordTile {
 
 // parts [chunks, slices, kSums, K]
 template <class Term>
-__global__ void __launch_bounds__(kTopicWordThreads)
+__global__ void __launch_bounds__(kTopicWordThreads, 2)
     topic_word_sums(const TopicGlobals g, const Term term, const TopicWordTile tile, double* __restrict__ parts) {
   const int t = static_cast<int>(threadIdx.x), slice = t / tile.topics;
   const std::int64_t k = std::int64_t{blockIdx.y} * tile.topics + (t - slice * tile.topics);
@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(kTopicWordThreads)
 
 // A warp a word.
 template <class T>
-__global__ void __launch_bounds__(kTopicWordThreads)
+__global__ void __launch_bounds__(kTopicWordThreads, 2)
     topic_rows(const TopicGlobals g, const double* __restrict__ digamma_total, std::int64_t stride,
                T* __restrict__ topics, double* __restrict__ shift) {
   const std::int64_t word = (std::int64_t{blockIdx.x} * kTopicWordThreads + threadIdx.x) / 32;
