@@ -1,5 +1,5 @@
-// Local steps of topic models on a CUDA device, documents and statistics resident: the kernel that brings documents to their optimum and the
-// one that sums expected counts over words, each by events on their stream.  The answer is compared with the CPU's first.
+// Local steps of topic models on a CUDA device as an engine calls them, documents resident: the kernel that brings documents to their optimum,
+// the one that sums expected counts over words, and the results' way to the host.  The answer is compared with the CPU's first.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
