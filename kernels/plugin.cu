@@ -11,6 +11,7 @@
 #include "device_mixtures.cuh"
 #include "device_model.cuh"
 #include "device_ops.cuh"
+#include "device_topics.cuh"
 
 namespace {
 
@@ -80,6 +81,8 @@ constexpr VelboCudaPlugin table = {
     .evaluate_model = velbo::kernels::evaluate_model<CudaDevice, remember>,
     .mixtures_float = &velbo::kernels::mixtures_float,
     .mixtures_double = &velbo::kernels::mixtures_double,
+    .topics_float = &velbo::kernels::topics_float,
+    .topics_double = &velbo::kernels::topics_double,
 };
 
 }  // namespace

@@ -66,6 +66,9 @@ typedef struct VelboCudaPlugin {
   // velbo::internal::DeviceMixtures<float> and <double> (backend/device_mixtures.h).
   const void* mixtures_float;
   const void* mixtures_double;
+  // Topic models: velbo::internal::DeviceTopicOps<float> and <double> (backend/device_topics.h).
+  const void* topics_float;
+  const void* topics_double;
 } VelboCudaPlugin;
 
 typedef const VelboCudaPlugin* (*VelboCudaPluginFunction)(void);

@@ -81,6 +81,15 @@ void add_seed(CLI::App& command, std::uint64_t& target) {
       ->type_name("N");
 }
 
+void add_device(CLI::App& command, std::optional<Device>& target) {
+  add_text(command, "--device", "NAME", "auto, cpu, cuda or cuda:N [auto]", [&target](const std::string& text) {
+    target.reset();
+    if (text == "auto") return;
+    target = parse_device(text);
+    require_usable(*target);
+  });
+}
+
 void fold_descriptions(CLI::App& command) {
   constexpr std::size_t width = 70;
   for (CLI::Option* option : command.get_options([](const CLI::Option*) { return true; })) {

@@ -3,7 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
+
+#include "velbo/device.h"
 
 namespace velbo::cli {
 
@@ -22,6 +25,8 @@ void add_positive(CLI::App& command, const std::string& option, double& target, 
 void add_whole(CLI::App& command, const std::string& option, std::int64_t& target, std::int64_t least,
                const std::string& help, std::int64_t most = std::numeric_limits<std::int64_t>::max());
 void add_seed(CLI::App& command, std::uint64_t& target);
+// --device, which is refused where it cannot be used; auto: none.
+void add_device(CLI::App& command, std::optional<Device>& target);
 
 // Breaks the options' descriptions into lines for a screen of 100 columns.
 void fold_descriptions(CLI::App& command);

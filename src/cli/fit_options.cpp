@@ -105,14 +105,7 @@ void add_method_options(CLI::App& command, FitArguments& a) {
       "Distance to the optimum to stop at, in posterior sds [" + internal::format_number(defaults.tolerance) + "]");
   add_whole(command, "--max-steps", a.fit.max_steps, 1, "Most steps [1000; engine gradient: 100000]");
   add_positive(command, "--max-seconds", a.fit.max_seconds, "Most seconds [no limit]");
-  add_text(command, "--device", "NAME", "auto, cpu, cuda or cuda:N [auto]", [&a](const std::string& text) {
-    if (text == "auto") {
-      a.fit.device.reset();
-      return;
-    }
-    a.fit.device = parse_device(text);
-    require_usable(*a.fit.device);
-  });
+  add_device(command, a.fit.device);
   add_whole(command, "--threads", a.threads, 0, "0: as many as there are processors [0]", 4096);
   add_text(command, "--scalar", "NAME", "float, double or auto [auto: float where that loses no digits of the data]",
            [&a](const std::string& text) { a.fit.scalar = parse_scalar(text); });

@@ -13,10 +13,6 @@ namespace {
 constexpr std::int64_t kBlockBytes = 28672;  // of a block, beside what else the first-level cache holds
 constexpr int kMostVectors = 8;              // of words in a block: their sums stay in registers
 
-// A nhat below this may have lost terms that are not small beside it.
-template <class T>
-constexpr T kLeastTotal = sizeof(T) == sizeof(float) ? T(1e-20) : T(1e-200);
-
 std::int64_t rounded_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
 
 // How a document's words are cut into blocks, all but the last few of the same number of vectors.

@@ -1,7 +1,7 @@
 // cpu/topic_documents.h - the local step of one document.  Included by the per-instruction-set source only.
 #pragma once
 #include "cpu/topic_blocks.h"
-#include "cpu/topic_math.h"
+#include "math/gamma_series.h"
 
 #if defined(__clang__)
 #define VELBO_TOPICS_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
@@ -84,7 +84,7 @@ T topic_weights(const T* __restrict gamma, std::int64_t stride, T* __restrict e,
   constexpr int n = Lanes<T>::count;
   VELBO_TOPICS_INDEPENDENT
   for (std::int64_t k = 0; k < stride; ++k) {
-    const Shifted<T> s = shifted(gamma[k]);
+    const ShiftedGamma<T> s = shifted_gamma(gamma[k]);
     e[k] = s.y;
     rest[k] = log_minus_digamma(s);
   }
@@ -146,11 +146,17 @@ void one_document(const TopicDocuments<T>& d, std::int64_t i, T* scratch) {
   // Beyond the last topic numbers that change nothing: a weight of almost nothing, and no words.
   constexpr T nothing = T(1e-30);
   T* const gamma = d.gamma + i * d.stride;
+  T* const theta = d.theta + i * d.stride;
+  T* const ratio = d.ratio + d.start[i];
   for (std::int64_t k = 0; k < d.stride; ++k) {
     work.alpha[k] = k < n_topics ? static_cast<T>(d.alpha[k]) : nothing;
     work.ones[k] = 1;
     work.reduced[k] = 0;  // of a document without words
-    if (k >= n_topics) gamma[k] = nothing;
+    if (k >= n_topics) {
+      gamma[k] = nothing;
+    } else if (d.from_one) {
+      gamma[k] = 1;
+    }
     work.before[k] = gamma[k];
   }
   for (int l = 0; l < n; ++l) work.least[l] = 1;
@@ -189,10 +195,13 @@ void one_document(const TopicDocuments<T>& d, std::int64_t i, T* scratch) {
   for (std::int64_t w = 0; w < n_words; ++w) least = work.totals[w] < least ? work.totals[w] : least;
   if (!(least >= kLeastTotal<T>)) {
     for (std::int64_t k = 0; k < d.stride; ++k) gamma[k] = work.before[k];
+    for (std::int64_t k = 0; k < d.stride; ++k) theta[k] = 0;
+    for (std::int64_t w = 0; w < n_words; ++w) ratio[w] = 0;
+    if (d.expected_log != nullptr)
+      for (std::int64_t k = 0; k < n_topics; ++k) d.expected_log[i * n_topics + k] = 0;
     d.iterations[i] = -1;
     return;
   }
-  T* const ratio = d.ratio + d.start[i];
   VELBO_TOPICS_INDEPENDENT
   for (std::int64_t w = 0; w < n_words; ++w) ratio[w] = work.counts[w] / work.totals[w];
   VELBO_TOPICS_INDEPENDENT
@@ -203,7 +212,6 @@ void one_document(const TopicDocuments<T>& d, std::int64_t i, T* scratch) {
     value += work.of_words[w] + static_cast<double>(work.counts[w]) * d.shift[entries[w].word];
     n_tokens += static_cast<double>(work.counts[w]);
   }
-  T* const theta = d.theta + i * d.stride;
   for (std::int64_t k = 0; k < d.stride; ++k) theta[k] = work.e[k];
   d.value[i] = value - n_tokens * static_cast<double>(shift) +
                prior_term(d, gamma, n_tokens, work.of_topics,

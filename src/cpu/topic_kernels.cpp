@@ -6,7 +6,7 @@
 
 #include "cpu/lanes.h"
 #include "cpu/topic_documents.h"
-#include "cpu/topic_math.h"
+#include "math/gamma_series.h"
 
 #define VELBO_JOIN_(a, b) a##b
 #define VELBO_JOIN(a, b) VELBO_JOIN_(a, b)
@@ -68,8 +68,11 @@ template <class T>
 void statistics(const TopicStatistics<T>& s, std::int64_t begin, std::int64_t end) {
   constexpr int n = Lanes<double>::count;
   for (std::int64_t v = begin; v < end; ++v) {
-    if (s.start[v] == s.start[v + 1]) continue;
     std::int64_t k = 0;
+    if (!s.adds)
+      for (double* const row = s.statistics + v * s.n_topics; k < s.n_topics; ++k) row[k] = 0;
+    if (s.start[v] == s.start[v + 1]) continue;
+    k = 0;
     for (; k + 8 * n <= s.stride; k += 8 * n)
       add_places<T, 8>(s, v, k, s.n_topics - k < 8 * n ? s.n_topics - k : 8 * n);
     for (; k < s.n_topics; k += n) add_places<T, 1>(s, v, k, s.n_topics - k < n ? s.n_topics - k : n);

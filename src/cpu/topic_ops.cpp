@@ -117,12 +117,19 @@ void statistics(const Context& context, const TopicStatistics<T>& s) {
                [&](std::int64_t i, int) { kernels<T>().statistics(s, i * each, std::min(s.n_words, (i + 1) * each)); });
 }
 
+void expected_log_sums(const Context&, std::int64_t n_documents, std::int64_t n_topics, const double* expected_log,
+                       double* sums) {
+  for (std::int64_t i = 0; i < n_documents; ++i)
+    for (std::int64_t k = 0; k < n_topics; ++k) sums[k] += expected_log[i * n_topics + k];
+}
+
 template <class T>
 constexpr TopicOps<T> ops{.stride = stride<T>,
                           .expectations = expectations<T>,
                           .expected_log_sum = expected_log_sum,
                           .documents = documents<T>,
-                          .statistics = statistics<T>};
+                          .statistics = statistics<T>,
+                          .expected_log_sums = expected_log_sums};
 
 }  // namespace
 

@@ -1,15 +1,16 @@
 // topics/topic_step.h - local steps over documents of a corpus, block by block: what fits, transform and evaluation share.
 #pragma once
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "backend/topic_ops.h"
-#include "conjugate/conjugate_model.h"
 #include "cpu/row_chunks.h"
-#include "data/corpus_store.h"
+#include "topics/topic_device.h"
+#include "topics/topic_job.h"
 #include "topics/topic_state.h"
+#include "topics/word_places.h"
 #include "velbo/context.h"
 
 namespace velbo::internal {
@@ -34,26 +35,27 @@ class TopicStep {
   // sum_vk other_vk E log beta_kv.
   [[nodiscard]] double expected_log_sum(const double* other) const;
 
-  struct Job {
-    const CorpusStore* corpus = nullptr;
-    const std::int64_t* order = nullptr;  // unit u is document order[u], or u without
-    UnitRange units;
-    T* gamma = nullptr;              // [units, stride] where to start and end; nullptr: from 1, not kept
-    double* statistics = nullptr;    // [V, K], added to; or nullptr
-    double* expected_log = nullptr;  // [K], added to: E log theta_dk; or nullptr
-    // Of each block: its first unit, how many, and their gamma [n, stride].
-    std::function<void(std::int64_t first, std::int64_t n, const T* gamma)> visit = {};
-  };
+  using Job = TopicJob<T>;
   // The sum of the documents' parts of the ELBO.
   double run(const Job& job);
 
   [[nodiscard]] double word_iterations() const { return word_iterations_; }
   void set_word_iterations(double value) { word_iterations_ = value; }
 
+  // A device may keep the local factors of jobs with gamma for itself: whether it does, its rows [D, stride], and that the host's have
+  // been changed.
+  [[nodiscard]] bool keeps_gamma() const { return device_ && device_->keeps_gamma(); }
+  void fetch_gamma(T* rows) const { device_->fetch_gamma(rows); }
+  void forget_gamma() {
+    if (device_) device_->forget_gamma();
+  }
+
  private:
-  [[nodiscard]] std::int64_t take_block(const Job& job, std::int64_t begin);
-  void find_words(const Job& job, std::int64_t begin);
+  double run_on_device(const Job& job);
+  void take_block(const Job& job, std::int64_t begin, std::int64_t end);
   void careful_documents(const Job& job, const TopicDocuments<T>& documents);
+  // Of a document in logarithms, its gamma [K] in and out: its value.  E log theta is in careful_log_ then.
+  double careful(const Job& job, std::span<const WordCount> document, T* gamma);
 
   Context context_;
   const TopicOps<T>& ops_;
@@ -61,13 +63,16 @@ class TopicStep {
   double tolerance_;
   std::int32_t max_iterations_;
   TopicGlobals globals_;
-  std::vector<double> alpha_, total_, log_gamma_, expected_, shift_;
+  std::vector<double> alpha_, total_, log_gamma_, expected_;
+  std::vector<double> shift_;  // the CPU's
   double log_normaliser_ = 0, word_iterations_ = 0;
-  Scratch<T> topics_;
+  Scratch<T> topics_;                             // the CPU's
+  mutable std::optional<TopicDevice<T>> device_;  // a CUDA device's
 
   // Of a block.
-  std::vector<std::int64_t> first_, start_, word_start_;
-  std::vector<WordPlace> places_;
+  std::vector<std::int64_t> first_, start_;
+  WordPlaces words_;
+  std::vector<double> careful_log_;
   std::vector<T> gamma_, theta_, ratio_;
   std::vector<double> value_, expected_log_;
   std::vector<std::int32_t> iterations_;

@@ -120,8 +120,14 @@ template <class T>
 void TopicsModel<T>::save(EngineState& state) const {
   state.set("word_iterations", step_.word_iterations());
   if (gamma_.empty()) return;
+  std::vector<T> fetched;
+  if (step_.keeps_gamma()) {
+    fetched.resize(gamma_.size());
+    step_.fetch_gamma(fetched.data());
+  }
+  const T* const gamma = fetched.empty() ? gamma_.data() : fetched.data();
   state.set("gamma", Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-                         gamma_.data(), corpus_.n_documents(), step_.stride())
+                         gamma, corpus_.n_documents(), step_.stride())
                          .leftCols(settings_.n_topics)
                          .template cast<double>());
 }
@@ -130,6 +136,7 @@ template <class T>
 void TopicsModel<T>::load(const EngineState& state) {
   step_.set_word_iterations(state.number("word_iterations"));
   gamma_.clear();
+  step_.forget_gamma();
   if (!state.has("gamma")) return;
   const Eigen::MatrixXd gamma = state.matrix("gamma");
   if (gamma.rows() != corpus_.n_documents() || gamma.cols() != settings_.n_topics)

@@ -62,6 +62,8 @@ constexpr VelboCudaPlugin table = {
     .evaluate_model = nullptr,
     .mixtures_float = nullptr,
     .mixtures_double = nullptr,
+    .topics_float = nullptr,
+    .topics_double = nullptr,
 };
 
 }  // namespace

@@ -145,6 +145,9 @@ TEST_F(TopicsCommand, MistakesAreOneLineEach) {
   EXPECT_NE(mistake(fit({"--batchsize", "3"})).find("did you mean --batch-size?"), std::string::npos);
   EXPECT_NE(mistake(fit({"--engine", "newton"})).find("unknown engine \"newton\""), std::string::npos);
   EXPECT_NE(mistake(fit({"--engine", "cavi", "--batch-size", "5"})).find("engine cavi takes all"), std::string::npos);
+  EXPECT_NE(mistake(fit({"--device", "gpu"})).find("device \"gpu\" is not one of cpu, cuda"), std::string::npos);
+  EXPECT_NE(mistake(fit({"--device", "cuda:99"})).find("device cuda:99 is not usable"), std::string::npos);
+  EXPECT_EQ(velbo(fit({"--device", "cpu", "--quiet"})).status, 0);
   EXPECT_NE(mistake(fit({"--unknown-words", "grow"})).find("goes with --update"), std::string::npos);
   EXPECT_NE(mistake({"topics", "fit", "--topics", "2", "--data", folder_.file("bad.ldac", "1 0:1\n2 0:1\n")})
                 .find("bad.ldac:2: has 1 words, but says 2"),

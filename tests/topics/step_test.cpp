@@ -1,4 +1,4 @@
-// The local step and the expectations behind it, against definitions in long double.
+// The local step and the expectations behind it, against definitions in long double: on every device that has them (ops/device.h).
 #include "topics/topic_step.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +7,8 @@
 #include <random>
 
 #include "conjugate/dirichlet.h"
+#include "ops/device.h"
+#include "topics/reference.h"
 #include "topics/simulated_corpus.h"
 #include "velbo/gamma_functions.h"
 
@@ -14,82 +16,14 @@ namespace velbo::internal {
 namespace {
 
 using test::corpus_of;
+using test::digamma_long;
+using test::expected_log_topics;
+using test::Reference;
+using test::reference;
 using test::simulate_corpus;
 using test::SimulatedCorpus;
 
-long double digamma_long(long double x) {
-  long double shift = 0;
-  for (; x < 30; ++x) shift += 1 / x;
-  const long double s = 1 / (x * x);
-  return std::log(x) - 0.5L / x - s * (1.0L / 12 - s * (1.0L / 120 - s * (1.0L / 252 - s / 240))) - shift;
-}
-
-struct Reference {
-  std::vector<long double> gamma, expected_log, statistics;
-  long double value = 0;
-};
-
-// E log beta_kv, [V, K].
-std::vector<long double> expected_log_topics(const std::vector<double>& lambda, std::size_t k_count) {
-  std::vector<long double> total(k_count), out;
-  for (std::size_t i = 0; i < lambda.size(); ++i) total[i % k_count] += lambda[i];
-  for (long double& value : total) value = digamma_long(value);
-  for (std::size_t i = 0; i < lambda.size(); ++i) out.push_back(digamma_long(lambda[i]) - total[i % k_count]);
-  return out;
-}
-
-// One document by the textbook: `iterations` of them, or until nothing moves any more.
-Reference reference(std::span<const WordCount> document, std::size_t n_words,
-                    const std::vector<long double>& log_topics, const std::vector<double>& alpha, int iterations,
-                    double tolerance) {
-  const std::size_t k_count = alpha.size();
-  const auto log_beta = [&](std::int32_t v, std::size_t k) {
-    return log_topics[static_cast<std::size_t>(v) * k_count + k];
-  };
-  Reference out;
-  out.gamma.assign(k_count, 1);
-  const auto expect = [&] {
-    long double sum = 0;
-    for (const long double g : out.gamma) sum += g;
-    out.expected_log.clear();
-    for (const long double g : out.gamma) out.expected_log.push_back(digamma_long(g) - digamma_long(sum));
-  };
-  expect();
-  for (int i = 0; i < iterations; ++i) {
-    std::vector<long double> next(alpha.begin(), alpha.end());
-    for (const WordCount& entry : document) {
-      long double nhat = 0;
-      for (std::size_t k = 0; k < k_count; ++k) nhat += std::exp(out.expected_log[k] + log_beta(entry.word, k));
-      for (std::size_t k = 0; k < k_count; ++k)
-        next[k] += entry.count * std::exp(out.expected_log[k] + log_beta(entry.word, k)) / nhat;
-    }
-    long double change = 0;
-    for (std::size_t k = 0; k < k_count; ++k) change += std::abs(next[k] - out.gamma[k]);
-    out.gamma = next;
-    expect();
-    if (change / k_count < tolerance) break;
-  }
-  out.statistics.assign(n_words * k_count, 0);
-  long double sum_alpha = 0, sum_gamma = 0;
-  for (std::size_t k = 0; k < k_count; ++k) {
-    sum_alpha += alpha[k];
-    sum_gamma += out.gamma[k];
-    out.value += std::lgamma(out.gamma[k]) - std::lgamma(static_cast<long double>(alpha[k])) +
-                 (alpha[k] - out.gamma[k]) * out.expected_log[k];
-  }
-  out.value += std::lgamma(sum_alpha) - std::lgamma(sum_gamma);
-  // Responsibilities one by one, with their entropy: not the identity that the kernels use.
-  for (const WordCount& entry : document) {
-    long double nhat = 0;
-    for (std::size_t k = 0; k < k_count; ++k) nhat += std::exp(out.expected_log[k] + log_beta(entry.word, k));
-    for (std::size_t k = 0; k < k_count; ++k) {
-      const long double phi = std::exp(out.expected_log[k] + log_beta(entry.word, k)) / nhat;
-      if (phi > 0) out.value += entry.count * phi * (out.expected_log[k] + log_beta(entry.word, k) - std::log(phi));
-      out.statistics[static_cast<std::size_t>(entry.word) * k_count + k] += entry.count * phi;
-    }
-  }
-  return out;
-}
+class TopicStepTest : public DeviceTest {};
 
 struct Case {
   std::size_t n_topics, n_words;
@@ -100,7 +34,8 @@ struct Case {
 template <class T>
 void compare(const Case& c, double tolerance_of_test, int threads = 1) {
   SCOPED_TRACE(testing::Message() << c.n_topics << " topics, " << c.n_words << " words, length " << c.length);
-  const Corpus corpus = simulate_corpus(12, c.n_words, c.n_topics, c.length, 3 + c.n_topics).corpus;
+  const Corpus corpus =
+      simulate_corpus(c.n_topics < 50 ? 12 : 4, c.n_words, c.n_topics, c.length, 3 + c.n_topics).corpus;
   std::mt19937_64 engine(7);
   std::vector<double> statistics(c.n_words * c.n_topics), lambda;
   for (double& value : statistics) value = std::gamma_distribution<double>(0.3, 5)(engine);
@@ -109,7 +44,7 @@ void compare(const Case& c, double tolerance_of_test, int threads = 1) {
   for (std::size_t k = 0; k < c.n_topics; ++k) alpha[k] = c.alpha * (1 + 0.1 * static_cast<double>(k % 7));
 
   const auto k_count = static_cast<std::int64_t>(c.n_topics);
-  TopicStep<T> step(Context({}, threads), corpus.n_words(), k_count, 1e-3, 100);
+  TopicStep<T> step(test_context(threads), corpus.n_words(), k_count, 1e-3, 100);
   step.set_globals({corpus.n_words(), k_count, c.eta, nullptr, statistics.data()});
   step.set_alpha(alpha);
   std::vector<T> gamma(static_cast<std::size_t>(corpus.n_documents() * step.stride()), T(1));
@@ -121,6 +56,7 @@ void compare(const Case& c, double tolerance_of_test, int threads = 1) {
   job.statistics = sums.data();
   job.expected_log = expected_log.data();
   const double value = step.run(job);
+  if (step.keeps_gamma()) step.fetch_gamma(gamma.data());
 
   const std::vector<long double> log_topics = expected_log_topics(lambda, c.n_topics);
   long double value_sum = 0;
@@ -153,16 +89,16 @@ const Case kCases[] = {{1, 30, 10, 0.5, 0.1},    {2, 40, 3, 1, 1},        {5, 60
                        {16, 300, 100, 0.1, 0.1}, {17, 50, 12, 0.3, 0.02}, {50, 800, 200, 0.02, 0.02},
                        {130, 700, 200, 0.1, 0.1}};
 
-TEST(TopicStep, IsTheDefinitionInDouble) {
+TEST_F(TopicStepTest, IsTheDefinitionInDouble) {
   for (const Case& c : kCases) compare<double>(c, 1e-11);
 }
 
 // The iteration ends by the same rule, but an iteration more or less moves gamma by the tolerance: looser.
-TEST(TopicStep, IsTheDefinitionInFloat) {
+TEST_F(TopicStepTest, IsTheDefinitionInFloat) {
   for (const Case& c : kCases) compare<float>(c, 2e-3);
 }
 
-TEST(TopicStep, ExpectationsAreThoseOfDirichlets) {
+TEST_F(TopicStepTest, ExpectationsAreThoseOfDirichlets) {
   const std::size_t n_topics = 7, n_words = 400;
   std::mt19937_64 engine(3);
   std::vector<double> statistics(n_topics * n_words), base(statistics.size()), other(statistics.size());
@@ -170,7 +106,7 @@ TEST(TopicStep, ExpectationsAreThoseOfDirichlets) {
   for (double& value : base) value = std::gamma_distribution<double>(0.5)(engine);
   for (double& value : other) value = std::gamma_distribution<double>(2)(engine);
   for (const double* const earlier : {static_cast<const double*>(nullptr), static_cast<const double*>(base.data())}) {
-    TopicStep<double> step(Context({}, 2), n_words, n_topics, 1e-3, 100);
+    TopicStep<double> step(test_context(2), n_words, n_topics, 1e-3, 100);
     step.set_globals({n_words, n_topics, 0.01, earlier, statistics.data()});
     long double expected = 0, log_gamma_sum = 0, moved = 0;
     for (std::size_t k = 0; k < n_topics; ++k) {
@@ -208,7 +144,7 @@ void underflow(double eta, double alpha, bool careful) {
   const std::vector<double> statistics = {9, 0, 7, 0, 0, 8, 0, 11};
   std::vector<double> lambda;
   for (const double value : statistics) lambda.push_back(eta + value);
-  TopicStep<T> step(Context({}, 1), n_words, k_count, 1e-9, 1);
+  TopicStep<T> step(test_context(), n_words, k_count, 1e-9, 1);
   step.set_globals({n_words, k_count, eta, nullptr, statistics.data()});
   step.set_alpha(std::vector<double>(k_count, alpha));
   // Where documents of the first topic alone would be; one document then brings a word of the other.
@@ -226,6 +162,7 @@ void underflow(double eta, double alpha, bool careful) {
   job.statistics = sums.data();
   job.expected_log = expected_log.data();
   const double value = step.run(job);
+  if (step.keeps_gamma()) step.fetch_gamma(gamma.data());
   EXPECT_TRUE(std::isfinite(value)) << value;
   double total = 0;
   for (const double sum : sums) {
@@ -237,7 +174,7 @@ void underflow(double eta, double alpha, bool careful) {
   for (const double sum : expected_log) EXPECT_TRUE(std::isfinite(sum));
 }
 
-TEST(TopicStep, NumbersTooSmallForTheArithmeticAreNoTrouble) {
+TEST_F(TopicStepTest, NumbersTooSmallForTheArithmeticAreNoTrouble) {
   for (const double eta : {1e-6, 1e-3, 0.01})
     for (const double alpha : {1e-6, 1e-3, 0.02})
       for (const bool careful : {false, true}) {
@@ -247,7 +184,7 @@ TEST(TopicStep, NumbersTooSmallForTheArithmeticAreNoTrouble) {
       }
 }
 
-TEST(TopicStep, TheCarefulWayIsTheSameStep) {
+TEST_F(TopicStepTest, TheCarefulWayIsTheSameStep) {
   const SimulatedCorpus simulated = simulate_corpus(20, 50, 4, 20, 9);
   const Corpus& corpus = simulated.corpus;
   std::vector<double> statistics(50 * 4, 0.5), lambda;
@@ -271,14 +208,14 @@ TEST(TopicStep, TheCarefulWayIsTheSameStep) {
   }
 }
 
-TEST(TopicStep, SameBitsWhateverTheThreads) {
-  const Corpus corpus = simulate_corpus(9000, 300, 20, 40, 5).corpus;  // more than two blocks
+TEST_F(TopicStepTest, SameBitsWhateverTheThreads) {
+  const Corpus corpus = simulate_corpus(emulated() ? 60 : 9000, 300, 20, 40, 5).corpus;  // more than two blocks
   std::vector<std::vector<double>> results;
   for (const int threads : {1, 2, 5}) {
     std::vector<double> statistics(300 * 20);
     std::mt19937_64 engine(1);
     for (double& value : statistics) value = std::gamma_distribution<double>(1)(engine);
-    TopicStep<float> step(Context({}, threads), 300, 20, 1e-3, 30);
+    TopicStep<float> step(test_context(threads), 300, 20, 1e-3, 30);
     step.set_globals({300, 20, 0.1, nullptr, statistics.data()});
     step.set_alpha(std::vector<double>(20, 0.1));
     std::vector<double> sums(statistics.size() + 20);

@@ -31,7 +31,7 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno
 LIBRARIES = ["-lgtest_main", "-lgtest", "-lboost_context", "-lpthread"]
 SUPPORT = ["tests/emulator/" + name for name in ("block.cpp", "fiber.cpp", "machine.cpp", "runtime.cpp")]
 SUPPORT += ["tests/kernels/mutants/plain_normals.cpp", "src/math/sobol.cpp"]
-PLUGIN = ["tests/emulator/" + name for name in ("plugin.cpp", "mixtures_plugin.cpp")]
+PLUGIN = ["tests/emulator/" + name for name in ("plugin.cpp", "mixtures_plugin.cpp", "topics_plugin.cpp")]
 # The tests that include a file, the quickest first.  One with a colon is compiled with tiles of so many rows only.
 FUSED = ["fused_rows_float:8", "fused_rows_float", "fused_rows_double"]
 SPARSE = ["sparse", "library:ops_test:*WideSparse*", "library:fit_device_test:*WideSparse*"]
@@ -60,6 +60,10 @@ TESTS = {
     "mixture_densities.cuh": ["mixture_densities"],
     "feature_sums.cuh": ["mixture_sums"],
     "mixture_passes.cuh": MIXTURES,
+    "topic_documents.cuh": ["topics"],
+    "topic_statistics.cuh": ["topics"],
+    "topic_words.cuh": ["topics"],
+    "device_topics.cuh": ["library:topics_device_test:*", "library:topics_step_test:*"],
 }
 # A mutant may wait for ever.  Of each that runs at once:
 SECONDS = 300
@@ -114,11 +118,10 @@ class Tests:
     def library_fails(self, program, only, kernels):
         if self.extra:
             return ""  # the library has not been built with sanitizers
-        built, plugin = [], os.path.join(self.work, "plugin.so")
+        built, plugin = [os.path.join(self.work, os.path.basename(source) + ".o") for source in PLUGIN], os.path.join(self.work, "plugin.so")
         if kernels not in self.plugins:  # of the mutant before
-            for source in PLUGIN:
-                built.append(os.path.join(self.work, os.path.basename(source) + ".o"))
-                if self.compile(source, built[-1], kernels).returncode != 0:
+            for source, to in zip(PLUGIN, built):
+                if self.compile(source, to, kernels).returncode != 0:
                     return BROKEN
             subprocess.run([COMPILER, "-shared", *built, *self.support, "-lboost_context", "-lpthread", "-o", plugin], check=True)
             self.plugins.add(kernels)
