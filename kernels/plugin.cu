@@ -8,6 +8,7 @@
 #include "backend/cuda_architectures.h"
 #include "backend/cuda_plugin.h"
 #include "cuda_device.cuh"
+#include "device_mixtures.cuh"
 #include "device_model.cuh"
 #include "device_ops.cuh"
 
@@ -77,6 +78,8 @@ constexpr VelboCudaPlugin table = {
     .start_upload = velbo::kernels::start_upload<CudaDevice>,
     .finish = velbo::kernels::finish<CudaDevice>,
     .evaluate_model = velbo::kernels::evaluate_model<CudaDevice, remember>,
+    .mixtures_float = &velbo::kernels::mixtures_float,
+    .mixtures_double = &velbo::kernels::mixtures_double,
 };
 
 }  // namespace

@@ -26,6 +26,8 @@ struct PluginSource {
 
 }  // namespace
 
+const VelboCudaPlugin& required_cuda_plugin() { return plugin(); }
+
 template <class T>
 const DeviceOps<T>& cuda_device_ops() {
   return *static_cast<const DeviceOps<T>*>(sizeof(T) == sizeof(float) ? plugin().ops_float : plugin().ops_double);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "backend/cuda_plugin.h"
 #include "backend/device_ops.h"
 #include "backend/ops.h"
 
@@ -16,6 +17,8 @@ const Ops<double>& cuda_ops_double();
 template <class T>
 const DeviceOps<T>& cuda_device_ops();
 void require_cuda(int status);
+// All of it; throws Error(device) with the reason where there is none.
+const VelboCudaPlugin& required_cuda_plugin();
 
 // Memory of the CUDA device `index`; blocks, and throws as the operations do.
 void* cuda_allocate(int index, std::int64_t bytes);

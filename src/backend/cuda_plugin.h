@@ -12,7 +12,7 @@ extern "C" {
 
 // Raise it with every change of what follows.  The plugin and the library are built together; this number only tells
 // apart files of two installations that were mixed up.
-#define VELBO_CUDA_PLUGIN_ABI 5u
+#define VELBO_CUDA_PLUGIN_ABI 6u
 
 // cudaErrorMemoryAllocation
 #define VELBO_CUDA_OUT_OF_MEMORY 2
@@ -62,6 +62,10 @@ typedef struct VelboCudaPlugin {
   // host memory.  Blocks until the results are there.
   int (*evaluate_model)(int device, const VelboDeviceModel* model, int64_t n_draws, const double* z, double* logp,
                         double* grad);
+
+  // velbo::internal::DeviceMixtures<float> and <double> (backend/device_mixtures.h).
+  const void* mixtures_float;
+  const void* mixtures_double;
 } VelboCudaPlugin;
 
 typedef const VelboCudaPlugin* (*VelboCudaPluginFunction)(void);

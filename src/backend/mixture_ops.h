@@ -4,6 +4,7 @@
 // priors and divergences are the host's (src/mixtures); a device brings what goes over rows.
 #pragma once
 #include <cstdint>
+#include <memory>
 
 #include "backend/element.h"
 #include "velbo/context.h"
@@ -16,6 +17,12 @@ enum class MixtureForm {
   diagonal,  // a diagonal one for each
 };
 
+// What a device has made of rows, for many local steps over them.
+class PreparedMixtureRows {
+ public:
+  virtual ~PreparedMixtureRows() = default;
+};
+
 // Rows as they lie: element (n, j) is x[n * stride + j].
 struct MixtureRows {
   const void* x = nullptr;
@@ -24,6 +31,8 @@ struct MixtureRows {
   const double* weights = nullptr;        // by row, or nullptr: ones
   const double* centre = nullptr;         // [D]
   const double* inverse_scale = nullptr;  // [D], powers of two
+  const PreparedMixtureRows* prepared =
+      nullptr;  // by prepare() of the same operations, of the same rows; nullptr: nothing is
 };
 
 struct MixtureParameters {
@@ -52,14 +61,21 @@ struct MixtureLocals {
 
 template <class T>
 struct MixtureOps {
+  // Of rows 0 .. n_rows - 1, which must outlive it; the CPU reads them where they lie and prepares nothing.
+  std::shared_ptr<const PreparedMixtureRows> (*prepare)(const Context& context, const MixtureRows& rows,
+                                                        std::int64_t n_rows);
   // Returns the sum over rows begin .. end - 1 of weight * log normaliser; 0 where responsibilities are given.  Arithmetic by row is
   // T's, sums are double.  Rows are cut by their number alone: the same bits for any number of threads.
   double (*local_step)(const Context& context, const MixtureRows& rows, std::int64_t begin, std::int64_t end,
                        const MixtureParameters& parameters, const MixtureSums& sums, const MixtureLocals& locals);
 };
 
-// T = float or double.  Devices without the operations get the CPU's.
+// Of the context's device.  T = float or double.
 template <class T>
 const MixtureOps<T>& mixture_ops(const Context& context);
+
+// In cpu/mixture_ops.cpp.
+template <class T>
+const MixtureOps<T>& cpu_mixture_ops();
 
 }  // namespace velbo::internal

@@ -73,10 +73,16 @@ StreamSizes& stream_sizes() {
 }
 
 template <class T>
-RowStream<T>::RowStream(Device device, std::int64_t n_rows, std::int64_t n_features, const StreamSizes& sizes)
+RowStream<T>::RowStream(Device device, std::int64_t n_rows, std::int64_t n_features, const StreamSizes& sizes,
+                        const double* inverse_scale)
     : rows_of_a_slab_(rows_of_a_slab<T>(n_rows, n_features, sizes)),
-      upload_(device, rows_of_a_slab_, row_bytes<T>(n_features), sizes.piece_bytes) {
+      upload_(device, rows_of_a_slab_, row_bytes<T>(n_features), sizes.piece_bytes, inverse_scale) {
   for (Array<T>& slab : slabs_) slab = Array<T>(device, rows_of_a_slab_ * device_stride<T>(n_features));
+}
+
+template <class T>
+std::int64_t RowStream<T>::slab_rows(std::int64_t n_rows, std::int64_t n_features, const StreamSizes& sizes) {
+  return rows_of_a_slab<T>(n_rows, n_features, sizes);
 }
 
 template <class T>

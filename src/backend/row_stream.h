@@ -29,13 +29,17 @@ StreamSizes& stream_sizes();
 template <class T>
 class RowStream {
  public:
-  // For rows out of n_rows stored ones.  Throws Error(memory) where the device has no room for two slabs.
-  RowStream(Device device, std::int64_t n_rows, std::int64_t n_features, const StreamSizes& sizes = stream_sizes());
+  // For rows out of n_rows stored ones; inverse_scale as RowUpload has it.  Throws Error(memory) where the device has no room for two
+  // slabs.
+  RowStream(Device device, std::int64_t n_rows, std::int64_t n_features, const StreamSizes& sizes = stream_sizes(),
+            const double* inverse_scale = nullptr);
 
   // work(slab, first) for one slab after another: row n of `slab`, which is as the plugin's operations take rows, is row
   // first + n of `rows`.  No rows are one slab of none.  What is thrown on either side ends both.
   void for_each_slab(const Rows<T>& rows, int threads, const std::function<void(const Rows<T>&, std::int64_t)>& work);
 
+  // How many rows a slab has, at most.
+  static std::int64_t slab_rows(std::int64_t n_rows, std::int64_t n_features, const StreamSizes& = stream_sizes());
   // Bytes of device memory.
   static std::int64_t device_bytes(std::int64_t n_rows, std::int64_t n_features, const StreamSizes& = stream_sizes());
 

@@ -41,7 +41,9 @@ class HostMemory {
 class RowUpload {
  public:
   // For up to n_rows rows of row_bytes each, as they are on the device.
-  RowUpload(Device device, std::int64_t n_rows, std::int64_t row_bytes, std::int64_t piece_bytes = kPieceBytes);
+  // inverse_scale [n_features]: what rows are multiplied with after their centre is taken off; nullptr: ones.
+  RowUpload(Device device, std::int64_t n_rows, std::int64_t row_bytes, std::int64_t piece_bytes = kPieceBytes,
+            const double* inverse_scale = nullptr);
 
   // Rows first <= n < first + count of `rows`, read by host_index where there is one, minus centre, as T, into device
   // memory to [count, device_stride]; all there when it returns.  Throws Error(device) where a copy fails.
@@ -51,6 +53,7 @@ class RowUpload {
  private:
   Device device_;
   std::int64_t rows_of_a_piece_;
+  const double* inverse_scale_;
   std::array<HostMemory, 2> pieces_;
 };
 

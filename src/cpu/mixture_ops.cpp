@@ -158,13 +158,16 @@ double local_step(const Context& context, const MixtureRows& rows, std::int64_t 
 
 }  // namespace
 
-// A device without the operations leaves them to the host.
 template <class T>
-const MixtureOps<T>& mixture_ops(const Context& /*context*/) {
-  static constexpr MixtureOps<T> of_cpu{.local_step = local_step<T>};
+const MixtureOps<T>& cpu_mixture_ops() {
+  static constexpr MixtureOps<T> of_cpu{
+      .prepare = [](const Context&, const MixtureRows&, std::int64_t) -> std::shared_ptr<const PreparedMixtureRows> {
+        return nullptr;
+      },
+      .local_step = local_step<T>};
   return of_cpu;
 }
-template const MixtureOps<float>& mixture_ops(const Context&);
-template const MixtureOps<double>& mixture_ops(const Context&);
+template const MixtureOps<float>& cpu_mixture_ops();
+template const MixtureOps<double>& cpu_mixture_ops();
 
 }  // namespace velbo::internal

@@ -6,26 +6,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <string>
 #include <vector>
 
 #include "backend/cuda_plugin.h"
+#include "device_mixtures.cuh"
 #include "device_model.cuh"
 #include "device_ops.cuh"
+#include "emulator/plugin_device.h"
 
 namespace {
 
-thread_local std::string last_reason_text;
-
-struct Emulator {
-  using Repetition = velbo::kernels::LaunchedSteps;
-
-  static velbo::kernels::Launch open(int) { return {}; }
-  static int report(const velbo::kernels::Failure& failure) {
-    last_reason_text = cudaGetErrorString(failure.error);
-    return failure.error;
-  }
-};
+using velbo::kernels::Emulator, velbo::kernels::last_reason_text;
 
 int device_count(int* count) {
   *count = 1;
@@ -97,6 +88,8 @@ constexpr VelboCudaPlugin table = {
     .start_upload = start_upload,
     .finish = finish,
     .evaluate_model = velbo::kernels::evaluate_model<Emulator, remember>,
+    .mixtures_float = &velbo::kernels::mixtures_float,
+    .mixtures_double = &velbo::kernels::mixtures_double,
 };
 
 }  // namespace
