@@ -32,23 +32,46 @@ ConjugateOptions resolved(const ConjugateOptions& options, const FeatureMatrix& 
   return out;
 }
 
-Context context_of(const ConjugateOptions& options) {
-  if (options.device && options.device->kind != DeviceKind::cpu)
-    throw Error(ErrorCode::device,
-                "device " + to_string(*options.device) + " was asked for, but Gaussian mixtures are fitted on the cpu");
-  return Context({}, options.threads);
+// Starts are made on the host, whatever the device of the fit.
+Context host_context(const ConjugateOptions& options) { return Context({}, options.threads); }
+
+Context device_context(const ConjugateOptions& options) {
+  return Context(options.device.value_or(Device{}), options.threads);
 }
+
+std::string device_reason(const ConjugateOptions& options) {
+  return options.device ? "asked for" : "how fast Gaussian mixtures are on other devices has not been measured";
+}
+
+// The rows that restarts go over, one after another: shuffled where batches are taken, and brought to the device.
+struct RowsOfFit {
+  RowsOfFit(const FeatureMatrix& rows, std::span<const double> weights_of_rows, const internal::MixtureUnits& units,
+            const ConjugateOptions& options)
+      : x(rows),
+        weights(weights_of_rows),
+        context(device_context(options)),
+        source(options.engine != ConjugateEngine::cavi && options.batch_size < x.n_rows()
+                   ? internal::shuffled_source(x, weights, make_key(options.seed, Purpose::shuffle))
+                   : internal::MixtureRowSource{x, {}, weights}),
+        prepared(internal::prepare_rows(source.x, source.weights, units, options.scalar, context)) {}
+
+  const FeatureMatrix& x;  // as they came
+  std::span<const double> weights;
+  Context context;
+  internal::MixtureRowSource source;
+  std::shared_ptr<const internal::PreparedMixtureRows> prepared;
+};
 
 void add_crc(unsigned long& crc, std::span<const double> values) {
   crc = ::crc32(crc, reinterpret_cast<const unsigned char*>(values.data()), static_cast<uInt>(values.size_bytes()));
 }
 
 // The data are known by their mean and units; the start by its statistics.
-Identity identity_of(const PreparedMixture& mixture, std::span<const double> weights, std::span<const double> start,
+Identity identity_of(const PreparedMixture& mixture, const RowsOfFit& rows, std::span<const double> start,
                      bool merges) {
   unsigned long crc = ::crc32(0, nullptr, 0);
   const double numbers[] = {mixture.prior.kappa, mixture.prior.nu, mixture.prior.concentration,
-                            std::accumulate(weights.begin(), weights.end(), 0.0)};
+                            std::accumulate(rows.weights.begin(), rows.weights.end(), 0.0)};
   for (const std::span<const double> values :
        {std::span<const double>(numbers), std::span<const double>(mixture.units.centre),
         std::span<const double>(mixture.units.unit), start,
@@ -56,12 +79,15 @@ Identity identity_of(const PreparedMixture& mixture, std::span<const double> wei
         std::span<const double>(mixture.prior.inverse_scale.data(),
                                 static_cast<std::size_t>(mixture.prior.inverse_scale.size()))})
     add_crc(crc, values);
-  return {{"model", "gaussian mixture"},
-          {"n_components", std::to_string(mixture.prior.layout.k)},
-          {"covariance", std::string(name(mixture.prior.layout.kind))},
-          {"weights_prior", std::string(name(mixture.prior.weights))},
-          {"merges", merges ? "yes" : "no"},
-          {"data, priors and start", fmt::format("{:08x}", crc)}};
+  Identity out{{"model", "gaussian mixture"},
+               {"n_components", std::to_string(mixture.prior.layout.k)},
+               {"covariance", std::string(name(mixture.prior.layout.kind))},
+               {"weights_prior", std::string(name(mixture.prior.weights))},
+               {"merges", merges ? "yes" : "no"},
+               {"data, priors and start", fmt::format("{:08x}", crc)}};
+  // Sums are added up in another order there.
+  if (rows.context.device().kind != DeviceKind::cpu) out["device"] = "cuda";
+  return out;
 }
 
 struct Fitted {
@@ -71,24 +97,21 @@ struct Fitted {
   std::int64_t merges = 0;
 };
 
-Fitted run_from(const FeatureMatrix& x, std::span<const double> weights, const PreparedMixture& mixture,
-                MixtureGlobals globals, std::vector<double> start, const ConjugateOptions& options, bool merges,
-                const Context& context) {
-  Identity identity = identity_of(mixture, weights, start, merges);
-  const bool batches = options.engine != ConjugateEngine::cavi && options.batch_size < x.n_rows();
-  const internal::MixtureRowSource source =
-      batches ? internal::shuffled_source(x, weights, make_key(options.seed, Purpose::shuffle))
-              : internal::MixtureRowSource{x, {}, weights};
-  GaussianMixtureModel model(source.x, source.weights, mixture.units, std::move(globals), options.scalar, context,
-                             merges);
-  internal::ConjugateFit fit = internal::fit_conjugate(model, std::move(start), options, context, std::move(identity));
-  fit.run.device_reason = "Gaussian mixtures are fitted on the cpu";
+Fitted run_from(const RowsOfFit& rows, const PreparedMixture& mixture, MixtureGlobals globals,
+                std::vector<double> start, const ConjugateOptions& options, bool merges) {
+  Identity identity = identity_of(mixture, rows, start, merges);
+  GaussianMixtureModel model(rows.source.x, rows.source.weights, mixture.units, std::move(globals), options.scalar,
+                             rows.context, merges, rows.prepared);
+  internal::ConjugateFit fit =
+      internal::fit_conjugate(model, std::move(start), options, rows.context, std::move(identity));
+  fit.run.device_reason = device_reason(options);
   return {std::move(fit.statistics), model.globals().weights().order, std::move(fit.run), model.merges()};
 }
 
 // From each start; the run is the best one's, with all times and ELBOs.
-Fitted best_of_restarts(const FeatureMatrix& x, std::span<const double> weights, const PreparedMixture& mixture,
-                        const GaussianMixtureOptions& options, const ConjugateOptions& fit, const Context& context) {
+Fitted best_of_restarts(const RowsOfFit& rows, const PreparedMixture& mixture, const GaussianMixtureOptions& options,
+                        const ConjugateOptions& fit) {
+  const Context host = host_context(fit);
   Fitted best;
   std::vector<double> elbos;
   double seconds = 0;
@@ -97,9 +120,9 @@ Fitted best_of_restarts(const FeatureMatrix& x, std::span<const double> weights,
     ConjugateOptions mine = fit;
     if (restart + 1 < options.n_restarts) mine.checkpoint = mine.resume = {};
     if (std::isfinite(fit.max_seconds)) mine.max_seconds = std::max(1e-9, fit.max_seconds - seconds);
-    Fitted found = run_from(x, weights, mixture, internal::globals_of(mixture.prior, mixture.units, true),
-                            internal::starting_statistics(x, weights, mixture, options, context, restart), mine,
-                            options.merges, context);
+    Fitted found = run_from(rows, mixture, internal::globals_of(mixture.prior, mixture.units, true),
+                            internal::starting_statistics(rows.x, rows.weights, mixture, options, host, restart), mine,
+                            options.merges);
     seconds += found.run.seconds;
     elbos.push_back(found.run.elbo);
     interrupted = found.run.status == Status::interrupted || seconds >= fit.max_seconds;
@@ -111,9 +134,8 @@ Fitted best_of_restarts(const FeatureMatrix& x, std::span<const double> weights,
 }
 
 // Takes out components of little weight and goes on from the others.  The concentration of each stays as it is.
-void prune(const FeatureMatrix& x, std::span<const double> weights, PreparedMixture& mixture,
-           const GaussianMixtureOptions& options, ConjugateOptions fit, const Context& context, Fitted& fitted,
-           std::vector<std::int64_t>& pruned) {
+void prune(const RowsOfFit& rows, PreparedMixture& mixture, const GaussianMixtureOptions& options, ConjugateOptions fit,
+           Fitted& fitted, std::vector<std::int64_t>& pruned) {
   fit.checkpoint = fit.resume = {};
   std::vector<std::int64_t> number(static_cast<std::size_t>(mixture.prior.layout.k));
   std::iota(number.begin(), number.end(), std::int64_t{0});
@@ -129,8 +151,8 @@ void prune(const FeatureMatrix& x, std::span<const double> weights, PreparedMixt
     number = std::move(left);
     std::vector<double> start = internal::selected_statistics(mixture.prior.layout, fitted.statistics, kept);
     mixture.prior.layout.k = static_cast<Eigen::Index>(kept.size());
-    Fitted after = run_from(x, weights, mixture, internal::globals_of(mixture.prior, mixture.units, true),
-                            std::move(start), fit, options.merges, context);
+    Fitted after = run_from(rows, mixture, internal::globals_of(mixture.prior, mixture.units, true), std::move(start),
+                            fit, options.merges);
     ConjugateRun& run = after.run;
     run.seconds += fitted.run.seconds;
     run.steps += fitted.run.steps;
@@ -149,11 +171,12 @@ GaussianMixtureFit fit_gaussian_mixture(const FeatureMatrix& x, const GaussianMi
                                         std::span<const double> weights) {
   internal::check_mixture_rows(x, weights);
   const ConjugateOptions fit = resolved(options.fit, x);
-  const Context context = context_of(fit);
-  PreparedMixture mixture = internal::prepare_mixture(x, weights, options, context.threads());
-  Fitted fitted = best_of_restarts(x, weights, mixture, options, fit, context);
+  const int threads = device_context(fit).threads();
+  PreparedMixture mixture = internal::prepare_mixture(x, weights, options, threads);
+  const RowsOfFit rows(x, weights, mixture.units, fit);
+  Fitted fitted = best_of_restarts(rows, mixture, options, fit);
   std::vector<std::int64_t> pruned;
-  if (options.prune_below > 0) prune(x, weights, mixture, options, fit, context, fitted, pruned);
+  if (options.prune_below > 0) prune(rows, mixture, options, fit, fitted, pruned);
   if (!fitted.order.empty())
     fitted.statistics = internal::selected_statistics(mixture.prior.layout, fitted.statistics, fitted.order);
   return {
@@ -170,12 +193,12 @@ GaussianMixtureFit partial_fit(const GaussianMixture& posterior, const FeatureMa
     throw Error(ErrorCode::shape, fmt::format("x has {} columns, expected the {} features of the mixture",
                                               x.n_columns(), posterior.n_features()));
   const ConjugateOptions fit = resolved(options, x);
-  const Context context = context_of(fit);
-  internal::check_finite(x, context.threads());
+  internal::check_finite(x, device_context(fit).threads());
   const PreparedMixture mixture{state.prior, state.units, state.names};
   MixtureGlobals globals(state.globals.gaussians(), state.globals.weights(), false, state.units.log_scale());
-  Fitted fitted = run_from(x, weights, mixture, std::move(globals), std::vector<double>(state.statistics.size(), 0.0),
-                           fit, false, context);
+  const RowsOfFit rows(x, weights, mixture.units, fit);
+  Fitted fitted =
+      run_from(rows, mixture, std::move(globals), std::vector<double>(state.statistics.size(), 0.0), fit, false);
   for (std::size_t i = 0; i < fitted.statistics.size(); ++i) fitted.statistics[i] += state.statistics[i];
   return {GaussianMixture(internal::make_state(state.prior, state.units, std::move(fitted.statistics), state.names)),
           std::move(fitted.run),

@@ -9,9 +9,30 @@ namespace velbo::internal {
 
 using Eigen::Index;
 
+namespace {
+
+MixtureRows rows_of(const FeatureMatrix& x, std::span<const double> weights, const std::vector<double>& centre,
+                    const std::vector<double>& inverse_unit) {
+  const FeatureStore& s = x.store();
+  return {s.x,           s.element,          s.n_columns, s.stride, weights.empty() ? nullptr : weights.data(),
+          centre.data(), inverse_unit.data()};
+}
+
+}  // namespace
+
+std::shared_ptr<const PreparedMixtureRows> prepare_rows(const FeatureMatrix& x, std::span<const double> weights,
+                                                        const MixtureUnits& units, Scalar scalar,
+                                                        const Context& context) {
+  const std::vector<double> inverse_unit = units.inverse();
+  const MixtureRows rows = rows_of(x, weights, units.centre, inverse_unit);
+  return scalar == Scalar::float32 ? mixture_ops<float>(context).prepare(context, rows, x.n_rows())
+                                   : mixture_ops<double>(context).prepare(context, rows, x.n_rows());
+}
+
 GaussianMixtureModel::GaussianMixtureModel(const FeatureMatrix& x, std::span<const double> weights,
                                            const MixtureUnits& units, MixtureGlobals globals, Scalar scalar,
-                                           const Context& context, bool merges)
+                                           const Context& context, bool merges,
+                                           std::shared_ptr<const PreparedMixtureRows> prepared)
     : x_(x),
       weights_(weights),
       centre_(units.centre),
@@ -19,18 +40,13 @@ GaussianMixtureModel::GaussianMixtureModel(const FeatureMatrix& x, std::span<con
       globals_(std::move(globals)),
       scalar_(scalar),
       context_(context),
-      merges_(merges) {}
+      merges_(merges),
+      prepared_(prepared ? std::move(prepared) : prepare_rows(x, weights, units, scalar, context)) {}
 
 double GaussianMixtureModel::run(UnitRange units, std::span<double> statistics, const MixtureLocals& locals) const {
-  const FeatureStore& s = x_.store();
   const MixtureLayout& layout = globals_.layout();
-  const MixtureRows rows{s.x,
-                         s.element,
-                         s.n_columns,
-                         s.stride,
-                         weights_.empty() ? nullptr : weights_.data(),
-                         centre_.data(),
-                         inverse_unit_.data()};
+  MixtureRows rows = rows_of(x_, weights_, centre_, inverse_unit_);
+  rows.prepared = prepared_.get();
   MixtureSums sums;
   std::vector<double> squares;
   if (!statistics.empty()) {
@@ -53,7 +69,8 @@ double GaussianMixtureModel::run(UnitRange units, std::span<double> statistics, 
 }
 
 double GaussianMixtureModel::local_step(UnitRange units, bool /*keep*/, std::span<double> statistics) {
-  if (x_.store().is_mapped && units.size() < n_units()) {  // the batch after this one, of engines that go on in order
+  // The batch after this one, of engines that go on in order.
+  if (prepared_ == nullptr && x_.store().is_mapped && units.size() < n_units()) {
     const RowRange next{std::min(units.end, n_units()), std::min(units.end + units.size(), n_units())};
     prefetch(x_.store(), {&next, 1});
   }

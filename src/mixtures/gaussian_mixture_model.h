@@ -1,6 +1,7 @@
 // mixtures/gaussian_mixture_model.h - a Gaussian mixture and its rows, as the engines of conjugate models see it.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <span>
 #include <utility>
@@ -14,11 +15,17 @@
 
 namespace velbo::internal {
 
+// What a CUDA device needs of rows for local steps, on the device or on the way there; of the CPU nothing.  Rows must outlive it.
+std::shared_ptr<const PreparedMixtureRows> prepare_rows(const FeatureMatrix& x, std::span<const double> weights,
+                                                        const MixtureUnits& units, Scalar scalar,
+                                                        const Context& context);
+
 class GaussianMixtureModel final : public ConjugateModel {
  public:
-  // Rows and weights must outlive it.  scalar: float32 or float64.
+  // Rows and weights must outlive it.  scalar: float32 or float64.  prepared: by prepare_rows() of the same; nullptr: nothing is.
   GaussianMixtureModel(const FeatureMatrix& x, std::span<const double> weights, const MixtureUnits& units,
-                       MixtureGlobals globals, Scalar scalar, const Context& context, bool merges);
+                       MixtureGlobals globals, Scalar scalar, const Context& context, bool merges,
+                       std::shared_ptr<const PreparedMixtureRows> prepared = nullptr);
 
   [[nodiscard]] std::int64_t n_units() const override { return x_.n_rows(); }
   [[nodiscard]] std::int64_t n_statistics() const override { return globals_.layout().size(); }
@@ -53,6 +60,7 @@ class GaussianMixtureModel final : public ConjugateModel {
   Scalar scalar_;
   Context context_;
   bool merges_;
+  std::shared_ptr<const PreparedMixtureRows> prepared_;
   std::int64_t n_merges_ = 0;
   Pair proposed_{};
   std::set<Pair> rejected_;  // not tried again before one of the two has changed by a merge

@@ -392,10 +392,10 @@ TEST(MixtureFit, MistakesAreExplained) {
   EXPECT_EQ(
       said([](Options& o, Rows&) { o.responsibilities.assign(100, 0.4); }),
       "data| responsibilities of row 0 add up to 0.8 and are at least 0, expected numbers from 0 that add up to 1");
-  EXPECT_EQ(said([](Options& o, Rows&) {
-              o.fit.device = Device{DeviceKind::cuda, 0};
-            }),
-            "device| device cuda:0 was asked for, but Gaussian mixtures are fitted on the cpu");
+  EXPECT_THAT(said([](Options& o, Rows&) {
+                o.fit.device = Device{DeviceKind::cuda, 97};
+              }),
+              ::testing::StartsWith("device| cuda:97"));
   EXPECT_EQ(said([](Options&, Rows&) {}, {1, 2}), "shape| there are 2 weights and 50 rows, expected as many");
   std::vector<double> weights(50, 1.0);
   weights[7] = -1;
