@@ -11,6 +11,7 @@
 #include "device_mixtures.cuh"
 #include "device_model.cuh"
 #include "device_ops.cuh"
+#include "device_sequences.cuh"
 
 namespace {
 
@@ -80,6 +81,8 @@ constexpr VelboCudaPlugin table = {
     .evaluate_model = velbo::kernels::evaluate_model<CudaDevice, remember>,
     .mixtures_float = &velbo::kernels::mixtures_float,
     .mixtures_double = &velbo::kernels::mixtures_double,
+    .sequences_float = &velbo::kernels::sequences_float,
+    .sequences_double = &velbo::kernels::sequences_double,
 };
 
 }  // namespace

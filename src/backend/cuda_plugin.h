@@ -66,6 +66,10 @@ typedef struct VelboCudaPlugin {
   // velbo::internal::DeviceMixtures<float> and <double> (backend/device_mixtures.h).
   const void* mixtures_float;
   const void* mixtures_double;
+
+  // velbo::internal::DeviceSequences<float> and <double> (backend/device_sequences.h).
+  const void* sequences_float;
+  const void* sequences_double;
 } VelboCudaPlugin;
 
 typedef const VelboCudaPlugin* (*VelboCudaPluginFunction)(void);

@@ -59,13 +59,13 @@ struct Place {
 
 Place place_of(const FeatureMatrix& x, const ConjugateOptions& fit) {
   if (!fit.device)
-    return {Context(Device{}, fit.threads), "auto: the CPU; a device would bring the rows there for one pass"};
+    return {Context(Device{}, fit.threads), "how fast these sums are on other devices has not been measured"};
   const bool dense = x.store().row_start == nullptr;
   const bool streamed = fit.device->kind != DeviceKind::cpu && dense &&
                         static_cast<double>(internal::ard_device_bytes(x, fit.scalar)) >
                             kMostOfMemory * static_cast<double>(internal::cuda_memory(fit.device->index).free);
   return {Context(*fit.device, fit.threads, streamed),
-          streamed ? "as asked; the rows, which have no room there, are streamed" : "as asked"};
+          streamed ? "asked for; the rows, which have no room there, are streamed" : "asked for"};
 }
 
 // Means of the columns and, last, of y; and a look at every number.
@@ -98,10 +98,10 @@ ArdFit fit_ard_regression(const FeatureMatrix& x, std::span<const double> y, con
   if (fit_options.scalar == Scalar::automatic) fit_options.scalar = Scalar::float64;
   const auto [context, reason] = place_of(x, fit_options);
   ArdModel model(x, y, centre, options, kMostRounds, fit_options.scalar, context);
-  const Identity identity = {{"model", "ARD regression"},
-                             {"rows", std::to_string(x.n_rows())},
-                             {"columns", std::to_string(x.n_columns())},
-                             {"device", to_string(context.device()) + (context.streams_rows() ? ", streamed" : "")}};
+  Identity identity = {
+      {"model", "ARD regression"}, {"rows", std::to_string(x.n_rows())}, {"columns", std::to_string(x.n_columns())}};
+  // Sums are added up in another order there.
+  if (context.device().kind != DeviceKind::cpu) identity["device"] = context.streams_rows() ? "cuda, streamed" : "cuda";
   ConjugateFit fitted = fit_conjugate(model, std::vector<double>(static_cast<std::size_t>(model.n_statistics())),
                                       fit_options, context, identity);
   fitted.run.device_reason = reason;

@@ -121,7 +121,7 @@ TEST_F(ArdRows, FitsAreThoseOfTheCpuInDouble) {
       const ArdFit found = fit_on(data, scalar, test_device(), batch_size);
       const bool is_double = scalar == Scalar::float64;
       EXPECT_EQ(found.run.device, to_string(test_device()));
-      EXPECT_EQ(found.run.device_reason, "as asked");
+      EXPECT_EQ(found.run.device_reason, "asked for");
       EXPECT_TRUE(found.run.converged());
       EXPECT_NEAR(found.run.elbo, expected.run.elbo, (is_double ? 1e-9 : 1e-4) * std::abs(expected.run.elbo));
       for (std::size_t j = 0; j < 6; ++j)
@@ -142,7 +142,7 @@ TEST_F(ArdRows, RowsWithoutRoomAreStreamed) {
   const ArdFit streamed = fit_on(data, Scalar::float32, test_device(), 70);
   unsetenv("VELBO_EMULATED_FREE");
   stream_sizes() = {};
-  EXPECT_EQ(streamed.run.device_reason, "as asked; the rows, which have no room there, are streamed");
+  EXPECT_EQ(streamed.run.device_reason, "asked for; the rows, which have no room there, are streamed");
   EXPECT_NEAR(streamed.run.elbo, expected.run.elbo, 1e-5 * std::abs(expected.run.elbo));
 }
 
