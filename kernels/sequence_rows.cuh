@@ -14,6 +14,9 @@ namespace velbo::kernels {
 template <class T>
 constexpr T kLeastLog = sizeof(T) == sizeof(float) ? T(-87) : T(-708);
 
+template <class T>
+constexpr T kImpossible = -std::numeric_limits<T>::infinity();
+
 // Log densities [n_rows, K], rows `stride` apart, become densities of their row's largest, whose logarithm goes to top.  A warp a row.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
@@ -23,7 +26,7 @@ __global__ void __launch_bounds__(kThreads)
   const std::int64_t step = std::int64_t{gridDim.x} * kWarps;
   for (std::int64_t n = std::int64_t{blockIdx.x} * kWarps + threadIdx.x / 32; n < n_rows; n += step) {
     T* const row = densities + n * stride;
-    T most = -std::numeric_limits<T>::infinity();
+    T most = kImpossible<T>;
     for (std::int64_t j = lane; j < n_states; j += 32) most = row[j] > most ? row[j] : most;
 #pragma unroll
     for (int offset = 16; offset > 0; offset /= 2) {

@@ -107,6 +107,8 @@ TEST_F(ArdRows, SumsAreThoseOfAPlainLoop) {
 ArdFit fit_on(const Data& data, Scalar scalar, std::optional<Device> device, std::int64_t batch_size = 0,
               int threads = 1) {
   ArdOptions options;
+  options.relevance_shape = 1.5;  // for which irrelevant columns' relevance has an end
+  options.relevance_rate = 0.8;
   options.fit = {.batch_size = batch_size, .device = device, .threads = threads, .scalar = scalar};
   return fit_ard_regression(FeatureMatrix(data.x.data(), data.n, data.d, data.d), data.y, options);
 }
