@@ -66,26 +66,36 @@ __global__ void __launch_bounds__(kThreads, 2) feature_sums(const FeatureArgumen
     T* const right = left + kFeatureRows * left_leading;
     const std::int64_t end = a.chunks.end(next.chunk);
     constexpr int left_step = kThreads / kLeft, right_step = kThreads / right_size;
+    // Several loads are under way before the first of their numbers is stored.
+    constexpr int lefts = kFeatureRows / left_step, rights = kFeatureRows / right_step, some = rights < 4 ? rights : 4;
+    T value[lefts];
 #pragma unroll
-    for (int r = t / kLeft; r < kFeatureRows; r += left_step) {
-      const std::int64_t n = next.row + r, k = first_left + t % kLeft;
-      T value = T(0);
+    for (int i = 0; i < lefts; ++i) {
+      const std::int64_t n = next.row + t / kLeft + i * left_step, k = first_left + t % kLeft;
+      value[i] = T(0);
       if (n < end && k < a.n_left) {
-        value = a.r[n * a.stride + k];
-        if (weights != nullptr) value *= weights[a.source.stored(n)];
+        value[i] = a.r[n * a.stride + k];
+        if (weights != nullptr) value[i] *= weights[a.source.stored(n)];
       }
-      left[r * left_leading + t % kLeft] = value;
     }
 #pragma unroll
-    for (int r = t / right_size; r < kFeatureRows; r += right_step) {
-      const std::int64_t n = next.row + r;
-      T value = T(0);
-      if (n < end && is_feature) {
-        const T* const row = z + a.source.of_x(n) * a.source.rows.stride;
-        value = pair.first >= 0 ? row[pair.first] : T(1);
-        if (pair.second >= 0) value *= row[pair.second];
+    for (int i = 0; i < lefts; ++i) left[(t / kLeft + i * left_step) * left_leading + t % kLeft] = value[i];
+#pragma unroll
+    for (int first = 0; first < rights; first += some) {
+      T made[some];
+#pragma unroll
+      for (int i = 0; i < some; ++i) {
+        const std::int64_t n = next.row + t / right_size + (first + i) * right_step;
+        made[i] = T(0);
+        if (n < end && is_feature) {
+          const T* const row = z + a.source.of_x(n) * a.source.rows.stride;
+          made[i] = pair.first >= 0 ? row[pair.first] : T(1);
+          if (pair.second >= 0) made[i] *= row[pair.second];
+        }
       }
-      right[r * right_leading + t % right_size] = value;
+#pragma unroll
+      for (int i = 0; i < some; ++i)
+        right[(t / right_size + (first + i) * right_step) * right_leading + t % right_size] = made[i];
     }
     next.advance(a.chunks, kFeatureRows);
   };
@@ -128,6 +138,13 @@ __global__ void __launch_bounds__(kThreads, 2) feature_sums(const FeatureArgumen
     }
     now.advance(a.chunks, kFeatureRows);
   }
+}
+
+// totals[i] += sums[i].
+template <class T>
+__global__ void __launch_bounds__(kThreads) add_to_totals(const T* sums, std::int64_t size, T* totals) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (i < size) totals[i] += sums[i];
 }
 
 }  // namespace velbo::kernels

@@ -25,9 +25,9 @@ enum class DensityKind {
 // How columns lie in tiles: several components in one, each `padded` columns, or one component in several.
 struct DensityTiles {
   int padded = 4;  // columns of a component in a tile: a multiple of 4, so that a thread's columns are one component's
-  int components = 1;    // of a tile
-  int of_component = 1;  // tiles of a component
-  std::int64_t count = 0;
+  int components = 1;      // of a tile
+  int of_component = 1;    // tiles of a component
+  std::int64_t count = 0;  // of all tiles
 
   static DensityTiles of(DensityKind kind, std::int64_t d, std::int64_t n_components) {
     DensityTiles out;
@@ -138,20 +138,28 @@ __device__ __forceinline__ void normalise_rows(const DensityArguments<T>& a, std
 // A panel of a tile of columns of a tile of rows: what a block works on at a time.
 struct DensityStep {
   TileCursor rows;
-  std::int64_t tile;
-  std::int64_t column;  // of z, the panel's first
+  std::int64_t tile = 0;
+  std::int64_t component = 0;  // the tile's first
+  int part = 0;                // which of its component's tiles it is
+  int column = 0;              // of z, the panel's first
 
   // Columns of z that the tile needs: those behind a triangle's last row are zeros.
-  __device__ __forceinline__ std::int64_t needed(const DensityTiles& tiles, std::int64_t d) const {
-    const std::int64_t most = (tile % tiles.of_component + 1) * kTileColumns;
+  __device__ __forceinline__ int needed(const DensityTiles& tiles, int d) const {
+    const int most = (part + 1) * kTileColumns;
     return tiles.of_component > 1 && most < d ? most : d;
   }
-  __device__ __forceinline__ void advance(const Chunks& chunks, const DensityTiles& tiles, std::int64_t d, int panel) {
+  __device__ __forceinline__ void advance(const Chunks& chunks, const DensityTiles& tiles, int d, int panel) {
     column += panel;
     if (column < needed(tiles, d)) return;
     column = 0;
-    if (++tile < tiles.count) return;
+    ++tile;
+    if (++part == tiles.of_component) {
+      part = 0;
+      component += tiles.components;
+    }
+    if (tile < tiles.count) return;
     tile = 0;
+    component = 0;
     rows.advance(chunks, kTileRows);
   }
 };
@@ -166,9 +174,9 @@ __global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) mixture_densities(
   T* const stages = reinterpret_cast<T*>(block_values + kWarps);
   T* const parts = stages + 2 * Layout::kStageWords;  // [kTileRows, kPartStride]
   const int t = static_cast<int>(threadIdx.x), tx = t % kRowThreads, ty = t / kRowThreads;
-  const std::int64_t d = a.source.rows.n_features;
+  const int d = static_cast<int>(a.source.rows.n_features);
 
-  DensityStep now{TileCursor::first(a.chunks), 0, 0}, next = now;
+  DensityStep now{TileCursor::first(a.chunks)}, next = now;
   const auto fetch = [&](int stage) {
     if (next.rows.valid(a.chunks)) {
       T* const x = stages + stage * Layout::kStageWords;
@@ -176,7 +184,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) mixture_densities(
       constexpr int vectors = kTileColumns / lanes;
       for (int i = t; i < matrices * panel * vectors; i += kThreads) {
         const int row = i / vectors, v = i % vectors, matrix = row / panel;
-        const std::int64_t of_z = next.column + row % panel;
+        const int of_z = next.column + row % panel;
         simt::copy_async<16>(x + kTileRows * leading + row * kTileColumns + v * lanes,
                              a.w + ((next.tile * matrices + matrix) * d + of_z) * kTileColumns + v * lanes, of_z < d);
       }
@@ -190,7 +198,8 @@ __global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) mixture_densities(
   double value = 0;
   fetch(0);
   for (int stage = 0; now.rows.valid(a.chunks); stage ^= 1) {
-    const std::int64_t end = a.chunks.end(now.rows.chunk), needed = now.needed(a.tiles, d);
+    const std::int64_t end = a.chunks.end(now.rows.chunk);
+    const int needed = now.needed(a.tiles, d);
     fetch(stage ^ 1);
     simt::wait_copies<1>();
     __syncthreads();
@@ -205,7 +214,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) mixture_densities(
         for (int i = 0; i < 4; ++i) product[i][j] = start;
       }
     }
-    const int vectors = static_cast<int>(min(needed - now.column, std::int64_t{panel}) + lanes - 1) / lanes;
+    const int vectors = (min(needed - now.column, panel) + lanes - 1) / lanes;
 #pragma unroll 2
     for (int v = 0; v < vectors; ++v) {
       Lanes<T> row[4];
@@ -239,7 +248,6 @@ __global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) mixture_densities(
       }
     }
     if (now.column + panel >= needed) {  // the tile's products are whole
-      const int part = static_cast<int>(now.tile % a.tiles.of_component);
       if constexpr (kKind != DensityKind::triangles) {
         const std::int64_t width = Layout::kScales ? a.n_components : d;
 #pragma unroll
@@ -262,7 +270,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) mixture_densities(
 #pragma unroll
           for (int j = 0; j < 4; ++j)
             square[i] = internal::elementary::mul_add(product[i][j], product[i][j], square[i]);
-        if (part + 1 == a.tiles.of_component) {
+        if (now.part + 1 == a.tiles.of_component) {
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
             parts[(ty + 16 * i) * Layout::kPartStride + tx] = square[i];
@@ -270,10 +278,9 @@ __global__ void __launch_bounds__(kThreads, kBlocksWanted<T>) mixture_densities(
           }
           __syncthreads();
           const int here = a.tiles.components, threads = a.tiles.padded / 4;
-          const std::int64_t first = now.tile / a.tiles.of_component * here;
           for (int i = t; i < kTileRows * here; i += kThreads) {
             const int row = i / here, component = i % here;
-            const std::int64_t n = now.rows.row + row, k = first + component;
+            const std::int64_t n = now.rows.row + row, k = now.component + component;
             if (n >= end || k >= a.n_components) continue;
             const T* const mine = parts + row * Layout::kPartStride + component * threads;
             T sum = mine[0];

@@ -175,7 +175,7 @@ template <class T>
 class MixtureTotals {
  public:
   MixtureTotals(MixtureForm form, std::int64_t n_columns, std::int64_t n_components, cudaStream_t stream)
-      : form_(form), d_(n_columns), k_(n_components) {
+      : form_(form), d_(n_columns), k_(n_components), stream_(stream) {
     std::vector<FeaturePair> pairs{{-1, -1}};
     const auto d = static_cast<std::int32_t>(d_);
     for (std::int32_t j = 0; j < d; ++j) pairs.push_back({j, -1});
@@ -185,7 +185,8 @@ class MixtureTotals {
     features_ = Buffer<FeaturePair>(n_features_, stream);
     check(cudaMemcpyAsync(features_.get(), pairs.data(), pairs.size() * sizeof(FeaturePair), cudaMemcpyHostToDevice,
                           stream));
-    sums_.assign(static_cast<std::size_t>(k_ * n_features_), 0.0);
+    sums_ = Buffer<double>(k_ * n_features_, stream);
+    check(cudaMemsetAsync(sums_.get(), 0, static_cast<std::size_t>(k_ * n_features_) * sizeof(double), stream));
     if (form == MixtureForm::tied) squares_.assign(static_cast<std::size_t>(d_ * d_), 0.0);
   }
 
@@ -201,22 +202,29 @@ class MixtureTotals {
     arguments.n_features = n_features_;
     launch.most_rows_of_a_chunk = std::min(launch.most_rows_of_a_chunk, kMostRowsOfAFeatureSum);
     const int tile = feature_tile(k_);
-    const std::vector<double> some =
-        add_up<T>(launch, rows.n_rows, kFeatureRows, k_ * n_features_, 0, [&](const Chunks& chunks, T* sums, double*) {
-          arguments.chunks = chunks;
-          arguments.sums = sums;
-          if (tile == 64) return launch_features<T, 64>(launch, arguments, most_across);
-          if (tile == 32) return launch_features<T, 32>(launch, arguments, most_across);
-          launch_features<T, 16>(launch, arguments, most_across);
-        }).sums;
-    for (std::size_t i = 0; i < some.size(); ++i) sums_[i] += some[i];
+    const std::int64_t size = k_ * n_features_;
+    // They are many, so they stay there: nothing waits between two slabs.
+    const Buffer<double> total(size, launch.stream);
+    for (const Chunks& chunks : slabs(launch, rows.n_rows, kFeatureRows, size)) {
+      const Buffer<T> sums(chunks.count * size, launch.stream);
+      arguments.chunks = chunks;
+      arguments.sums = sums.get();
+      if (tile == 64) launch_features<T, 64>(launch, arguments, most_across);
+      if (tile == 32) launch_features<T, 32>(launch, arguments, most_across);
+      if (tile == 16) launch_features<T, 16>(launch, arguments, most_across);
+      check(reduce(sums.get(), chunks.count, size, total.get(), launch.stream));
+      VELBO_LAUNCH(add_to_totals<double>, static_cast<unsigned>((size + kThreads - 1) / kThreads), kThreads, 0,
+                   launch.stream, total.get(), size, sums_.get());
+      check(cudaGetLastError());
+    }
     if (form_ == MixtureForm::tied) add_squares(launch, rows);
   }
 
   // Adds all to `out`, host memory.
   void add_to(const MixtureSums& out) const {
+    const std::vector<double> sums = downloaded(sums_.get(), k_ * n_features_, stream_);
     for (std::int64_t i = 0; i < k_; ++i) {
-      const double* const from = sums_.data() + i * n_features_;
+      const double* const from = sums.data() + i * n_features_;
       out.count[i] += from[0];
       for (std::int64_t j = 0; j < d_; ++j) out.sum[i * d_ + j] += from[1 + j];
       const std::int64_t squares = n_features_ - 1 - d_;
@@ -238,8 +246,9 @@ class MixtureTotals {
 
   MixtureForm form_;
   std::int64_t d_, k_, n_features_ = 0;
+  cudaStream_t stream_;
   Buffer<FeaturePair> features_;
-  std::vector<double> sums_;     // [K, n_features]
+  Buffer<double> sums_;          // [K, n_features]
   std::vector<double> squares_;  // [D, D], the lower triangle; tied
 };
 

@@ -79,15 +79,14 @@ Identity identity_of(const PreparedMixture& mixture, const RowsOfFit& rows, std:
         std::span<const double>(mixture.prior.inverse_scale.data(),
                                 static_cast<std::size_t>(mixture.prior.inverse_scale.size()))})
     add_crc(crc, values);
-  Identity out{{"model", "gaussian mixture"},
-               {"n_components", std::to_string(mixture.prior.layout.k)},
-               {"covariance", std::string(name(mixture.prior.layout.kind))},
-               {"weights_prior", std::string(name(mixture.prior.weights))},
-               {"merges", merges ? "yes" : "no"},
-               {"data, priors and start", fmt::format("{:08x}", crc)}};
-  // Sums are added up in another order there.
-  if (rows.context.device().kind != DeviceKind::cpu) out["device"] = "cuda";
-  return out;
+  return {{"model", "gaussian mixture"},
+          {"n_components", std::to_string(mixture.prior.layout.k)},
+          {"covariance", std::string(name(mixture.prior.layout.kind))},
+          {"weights_prior", std::string(name(mixture.prior.weights))},
+          {"merges", merges ? "yes" : "no"},
+          {"device",
+           rows.context.device().kind == DeviceKind::cpu ? "cpu" : "cuda"},  // where sums have orders of their own
+          {"data, priors and start", fmt::format("{:08x}", crc)}};
 }
 
 struct Fitted {
@@ -239,8 +238,9 @@ std::string GaussianMixtureFit::to_json() const {
 
 std::string GaussianMixtureFit::report() const {
   std::string out = posterior.report();
-  out += fmt::format("\nELBO {:.10g} after {:.4g} passes over {} rows in {:.3g} s, engine {}, {}: {} ({})\n", run.elbo,
-                     run.passes, run.n_units, run.seconds, run.engine, run.scalar, name(run.status), run.message);
+  out += fmt::format("\nELBO {:.10g} after {:.4g} passes over {} rows in {:.3g} s, engine {}, {}{}: {} ({})\n",
+                     run.elbo, run.passes, run.n_units, run.seconds, run.engine, run.scalar,
+                     run.device == to_string(Device{}) ? "" : " on " + run.device, name(run.status), run.message);
   if (merges > 0) out += fmt::format("{} merges of two components were accepted.\n", merges);
   if (!pruned.empty()) {
     out += "Taken out, as they held too little weight: components";

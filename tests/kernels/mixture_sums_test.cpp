@@ -19,10 +19,15 @@ std::vector<T> some_responsibilities(std::int64_t n, std::int64_t k) {
 
 // Two blocks, a chunk of two tiles and one of less than a tile.
 template <class T>
-void expect_plain_sums(const MixtureSizes& sizes, std::int64_t most_across = kMostTilesAcross) {
+void expect_plain_sums(const MixtureSizes& sizes, std::int64_t most_across = kMostTilesAcross, bool in_slabs = false) {
   SCOPED_TRACE(testing::Message() << sizes);
   const MixtureCase<T> c(sizes, rows_for(kFeatureRows));
-  const Launch launch = launch_for(kFeatureRows);
+  Launch launch = launch_for(kFeatureRows);
+  if (in_slabs) {
+    launch.most_partial_sums = 1;
+    launch.most_rows_of_a_chunk = kFeatureRows;
+    EXPECT_EQ(slabs(launch, c.n, kFeatureRows, 100).size(), 2U);
+  }
   const std::int64_t stride = sizes.k + 1;
   const std::vector<T> r = some_responsibilities<T>(c.n, sizes.k);
   std::vector<T> apart(c.at(c.n * stride), static_cast<T>(std::nan("")));
@@ -56,6 +61,10 @@ TYPED_TEST(MixtureSumsOfRows, Plain) {
 }
 // More tiles than a grid has room for in one direction.
 TYPED_TEST(MixtureSumsOfRows, InManyTiles) { expect_plain_sums<TypeParam>({30, 17, MixtureForm::full, true}, 2); }
+// More chunks than there is room for the sums of.
+TYPED_TEST(MixtureSumsOfRows, InSlabs) {
+  expect_plain_sums<TypeParam>({7, 5, MixtureForm::full, true}, kMostTilesAcross, true);
+}
 
 // A whole pass, in pieces of 40 rows, added to what is there; locals worked out, or given.
 template <class T>

@@ -395,7 +395,7 @@ TEST(MixtureFit, MistakesAreExplained) {
   EXPECT_THAT(said([](Options& o, Rows&) {
                 o.fit.device = Device{DeviceKind::cuda, 97};
               }),
-              ::testing::StartsWith("device| cuda:97"));
+              ::testing::StartsWith("device| device cuda:97 is not usable"));
   EXPECT_EQ(said([](Options&, Rows&) {}, {1, 2}), "shape| there are 2 weights and 50 rows, expected as many");
   std::vector<double> weights(50, 1.0);
   weights[7] = -1;

@@ -31,10 +31,11 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno
 LIBRARIES = ["-lgtest_main", "-lgtest", "-lboost_context", "-lpthread"]
 SUPPORT = ["tests/emulator/" + name for name in ("block.cpp", "fiber.cpp", "machine.cpp", "runtime.cpp")]
 SUPPORT += ["tests/kernels/mutants/plain_normals.cpp", "src/math/sobol.cpp"]
-PLUGIN = "tests/emulator/plugin.cpp"
+PLUGIN = ["tests/emulator/" + name for name in ("plugin.cpp", "mixtures_plugin.cpp")]
 # The tests that include a file, the quickest first.  One with a colon is compiled with tiles of so many rows only.
 FUSED = ["fused_rows_float:8", "fused_rows_float", "fused_rows_double"]
 SPARSE = ["sparse", "library:ops_test:*WideSparse*", "library:fit_device_test:*WideSparse*"]
+MIXTURES = ["mixture_sums", "mixture_densities"]
 STEPS = ["library:device_steps_test:*", "step"]
 ALL_TILES = "std::integer_sequence<int, 8, 16, 32, 64>"
 TESTS = {
@@ -56,6 +57,9 @@ TESTS = {
     "step_program.cuh": STEPS,
     "sobol.cuh": ["families"],
     "gaussian_family.cuh": ["families"],
+    "mixture_densities.cuh": ["mixture_densities"],
+    "feature_sums.cuh": ["mixture_sums"],
+    "mixture_passes.cuh": MIXTURES,
 }
 # A mutant may wait for ever.  Of each that runs at once:
 SECONDS = 300
@@ -110,12 +114,13 @@ class Tests:
     def library_fails(self, program, only, kernels):
         if self.extra:
             return ""  # the library has not been built with sanitizers
-        built, plugin = os.path.join(self.work, "plugin.o"), os.path.join(self.work, "plugin.so")
+        built, plugin = [], os.path.join(self.work, "plugin.so")
         if kernels not in self.plugins:  # of the mutant before
-            compiled = self.compile(PLUGIN, built, kernels)
-            if compiled.returncode != 0:
-                return BROKEN
-            subprocess.run([COMPILER, "-shared", built, *self.support, "-lboost_context", "-lpthread", "-o", plugin], check=True)
+            for source in PLUGIN:
+                built.append(os.path.join(self.work, os.path.basename(source) + ".o"))
+                if self.compile(source, built[-1], kernels).returncode != 0:
+                    return BROKEN
+            subprocess.run([COMPILER, "-shared", *built, *self.support, "-lboost_context", "-lpthread", "-o", plugin], check=True)
             self.plugins.add(kernels)
         environment = dict(os.environ, VELBO_TEST_DEVICE="cuda", VELBO_CUDA_PLUGIN=plugin)
         return why_failed([os.path.join(self.build, "tests", program), f"--gtest_filter={only}"], self.seconds, environment)
