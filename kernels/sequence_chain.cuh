@@ -116,12 +116,13 @@ struct RowRing {
   }
 };
 
-// sum_i x_i m_i of numbers `apart` from each other.
+// sum_i x_i m_i of K numbers, those of m `apart` from each other.
 template <class T>
 __device__ __forceinline__ T product_with(const T* x, const T* m, std::int64_t apart, std::int64_t k) {
   T sum = T(0);
+  const auto n = static_cast<int>(k);
 #pragma unroll 4
-  for (std::int64_t i = 0; i < k; ++i) sum = internal::elementary::mul_add(x[i], m[i * apart], sum);
+  for (int i = 0; i < n; ++i, m += apart) sum = internal::elementary::mul_add(x[i], *m, sum);
   return sum;
 }
 
