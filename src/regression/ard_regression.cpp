@@ -100,8 +100,7 @@ ArdFit fit_ard_regression(const FeatureMatrix& x, std::span<const double> y, con
   ArdModel model(x, y, centre, options, kMostRounds, fit_options.scalar, context);
   Identity identity = {
       {"model", "ARD regression"}, {"rows", std::to_string(x.n_rows())}, {"columns", std::to_string(x.n_columns())}};
-  // Sums are added up in another order there.
-  if (context.device().kind != DeviceKind::cpu) identity["device"] = context.streams_rows() ? "cuda, streamed" : "cuda";
+  if (context.streams_rows()) identity["device"] = "cuda, streamed";
   ConjugateFit fitted = fit_conjugate(model, std::vector<double>(static_cast<std::size_t>(model.n_statistics())),
                                       fit_options, context, identity);
   fitted.run.device_reason = reason;

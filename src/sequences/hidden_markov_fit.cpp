@@ -90,13 +90,11 @@ HiddenMarkov fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions& op
   if (fit_options.scalar == Scalar::automatic) fit_options.scalar = Scalar::float64;
   const Context context(options.fit.device.value_or(Device{}), options.fit.threads);
   HiddenMarkovModel model(x, prior, context, fit_options.scalar);
-  Identity identity = {{"model", "hidden Markov"},
+  const Identity identity = {{"model", "hidden Markov"},
                        {"emissions", std::string(name(x.kind()))},
                        {"rows", std::to_string(x.n_rows())},
                        {"sequences", std::to_string(x.n_sequences())},
                        {"states", std::to_string(options.n_states)}};
-  // Sums are added up in another order there.
-  if (context.device().kind != DeviceKind::cpu) identity["device"] = "cuda";
   const Key key = fold_in(make_key(options.fit.seed, Purpose::sample), 0);
   std::vector<double> best;
   ConjugateRun run;
