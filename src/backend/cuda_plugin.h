@@ -69,6 +69,9 @@ typedef struct VelboCudaPlugin {
   // Topic models: velbo::internal::DeviceTopicOps<float> and <double> (backend/device_topics.h).
   const void* topics_float;
   const void* topics_double;
+  // velbo::internal::DeviceSequences<float> and <double> (backend/device_sequences.h).
+  const void* sequences_float;
+  const void* sequences_double;
 } VelboCudaPlugin;
 
 typedef const VelboCudaPlugin* (*VelboCudaPluginFunction)(void);

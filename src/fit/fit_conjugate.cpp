@@ -95,6 +95,8 @@ ConjugateFit fit_conjugate(ConjugateModel& model, std::vector<double> statistics
                            const Context& context, Identity identity) {
   const Stopwatch watch;
   add_options(options, identity);
+  // Sums are added up in another order on another kind of device.
+  identity.insert({"device", context.device().kind == DeviceKind::cpu ? "cpu" : "cuda"});
   const std::unique_ptr<ConjugateEngineBase> engine = make_engine(model, std::move(statistics), options);
   const Outcome outcome = run(*engine, loop_options(options, most_steps(options, model.n_units())), identity, watch);
   const EngineReport& report = engine->report();

@@ -5,12 +5,9 @@
 #include <cmath>
 #include <utility>
 
-#include "conjugate/chunk_sums.h"
-
 namespace velbo::internal {
 namespace {
 
-constexpr std::int64_t kChunkRows = 4096;
 constexpr double kGain = 1e-9;  // of the ELBO, a round: less is not worth another
 const double kLogTwoPi = std::log(2 * 3.14159265358979323846);
 
@@ -30,37 +27,24 @@ struct Sums {
 }  // namespace
 
 ArdModel::ArdModel(const FeatureMatrix& x, std::span<const double> y, std::vector<double> centre,
-                   const ArdOptions& options, int rounds, Workers workers)
-    : x_(x),
-      y_(y.begin(), y.end()),
-      centre_(std::move(centre)),
-      options_(options),
+                   const ArdOptions& options, int rounds, Scalar scalar, const Context& context)
+    : options_(options),
+      n_(x.n_rows()),
       d_(x.n_columns()),
       rounds_(rounds),
-      workers_(workers) {}
+      rows_(make_ard_sums(x, y, std::move(centre), scalar, context)) {}
 
 double ArdModel::local_step(UnitRange units, bool /*keep*/, std::span<double> statistics) {
-  std::vector<double> mine(statistics.size(), 0);
-  add_chunk_sums(
-      units, kChunkRows, workers_,
-      [&](UnitRange rows, std::span<double> sums) {
-        std::vector<double> row(static_cast<std::size_t>(d_));
-        for (std::int64_t n = rows.begin; n < rows.end; ++n) {
-          x_.row(n, row);
-          for (std::size_t j = 0; j < row.size(); ++j) row[j] -= centre_[j];
-          const double y = y_[static_cast<std::size_t>(n)] - centre_.back();
-          sums[0] += 1;
-          sums[1] += y * y;
-          double* next = sums.data() + 2;
-          for (const double value : row) *next++ += value * y;
-          for (std::size_t i = 0; i < row.size(); ++i)
-            for (std::size_t j = 0; j <= i; ++j) *next++ += row[i] * row[j];
-        }
-        return 0.0;
-      },
-      mine);
+  const bool all = units.size() == n_;
+  std::vector<double> mine = all ? std::move(of_all_) : std::vector<double>();
+  if (mine.empty()) {
+    mine.resize(statistics.size());
+    rows_->add(units, mine);
+  }
   for (std::size_t i = 0; i < mine.size(); ++i) statistics[i] += mine[i];
-  return statistics_term(mine);
+  const double term = statistics_term(mine);
+  if (all) of_all_ = std::move(mine);
+  return term;
 }
 
 void ArdModel::set_statistics(std::span<const double> statistics) {

@@ -1,12 +1,13 @@
 // regression/ard_model.h - the sums of a linear regression and its factors q(w, tau) q(alpha).
 #pragma once
 #include <Eigen/Core>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "conjugate/conjugate_model.h"
 #include "conjugate/gamma.h"
-#include "cpu/parallel.h"
+#include "regression/ard_sums.h"
 #include "velbo/ard_regression.h"
 
 namespace velbo::internal {
@@ -27,9 +28,9 @@ class ArdModel final : public ConjugateModel {
   // centre [D + 1]: taken off each column, and off y.  `rounds`: updates of (w, tau) and alpha in set_statistics(), fewer once the
   // ELBO gains less than 1e-9 of itself.
   ArdModel(const FeatureMatrix& x, std::span<const double> y, std::vector<double> centre, const ArdOptions& options,
-           int rounds, Workers workers);
+           int rounds, Scalar scalar, const Context& context);
 
-  [[nodiscard]] std::int64_t n_units() const override { return x_.n_rows(); }
+  [[nodiscard]] std::int64_t n_units() const override { return n_; }
   [[nodiscard]] std::int64_t n_statistics() const override { return 2 + d_ + d_ * (d_ + 1) / 2; }
   void set_statistics(std::span<const double> statistics) override;
   double local_step(UnitRange units, bool keep, std::span<double> statistics) override;
@@ -47,12 +48,11 @@ class ArdModel final : public ConjugateModel {
   [[nodiscard]] double expected_log_noise() const;
   [[nodiscard]] double expected_log_relevance(std::size_t i) const;
 
-  FeatureMatrix x_;
-  std::vector<double> y_, centre_;
   ArdOptions options_;
-  std::int64_t d_;
+  std::int64_t n_, d_;
   int rounds_;
-  Workers workers_;
+  std::unique_ptr<ArdSums> rows_;
+  std::vector<double> of_all_;  // statistics of all rows, which the globals have no part in; empty: not asked for yet
   bool started_ = false;
   ArdFactors q_;
 };

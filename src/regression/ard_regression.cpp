@@ -6,10 +6,12 @@
 #include <cmath>
 #include <limits>
 
+#include "backend/cuda_ops.h"
 #include "data/feature_store.h"
 #include "fit/fit_conjugate.h"
 #include "math/special.h"
 #include "regression/ard_model.h"
+#include "velbo/context.h"
 #include "velbo/error.h"
 
 namespace velbo {
@@ -25,6 +27,7 @@ namespace {
 
 constexpr std::int64_t kMostColumns = 5000;
 constexpr int kMostRounds = 10000;
+constexpr double kMostOfMemory = 0.8;  // of what a device has free
 
 void require_positive(const char* what, double value) {
   if (!(value > 0 && std::isfinite(value)))
@@ -46,10 +49,23 @@ void check(const FeatureMatrix& x, std::span<const double> y, const ArdOptions& 
   require_positive("noise_rate", options.noise_rate);
   for (const double alpha : options.known_relevance) require_positive("known_relevance", alpha);
   if (options.known_noise_sd) require_positive("known_noise_sd", *options.known_noise_sd);
-  if (options.fit.scalar == Scalar::float32)
-    throw Error(ErrorCode::argument, "scalar is float, expected double: these sums are double");
-  if (options.fit.device && options.fit.device->kind != DeviceKind::cpu)
-    throw Error(ErrorCode::argument, fmt::format("device is {}, expected cpu", to_string(*options.fit.device)));
+}
+
+// Where the sums over rows are made.
+struct Place {
+  Context context;
+  std::string reason;
+};
+
+Place place_of(const FeatureMatrix& x, const ConjugateOptions& fit) {
+  if (!fit.device)
+    return {Context(Device{}, fit.threads), "how fast these sums are on other devices has not been measured"};
+  const bool dense = x.store().row_start == nullptr;
+  const bool streamed = fit.device->kind != DeviceKind::cpu && dense &&
+                        static_cast<double>(internal::ard_device_bytes(x, fit.scalar)) >
+                            kMostOfMemory * static_cast<double>(internal::cuda_memory(fit.device->index).free);
+  return {Context(*fit.device, fit.threads, streamed),
+          streamed ? "asked for; the rows, which have no room there, are streamed" : "asked for"};
 }
 
 // Means of the columns and, last, of y; and a look at every number.
@@ -79,14 +95,15 @@ ArdFit fit_ard_regression(const FeatureMatrix& x, std::span<const double> y, con
   std::vector<double> centre = means(x, y);
   if (!options.intercept) std::fill(centre.begin(), centre.end(), 0.0);
   ConjugateOptions fit_options = resolve(options.fit, x.n_rows(), std::min<std::int64_t>(x.n_rows(), 4096));
-  fit_options.scalar = Scalar::float64;
-  const Context context(Device{}, options.fit.threads);
-  ArdModel model(x, y, centre, options, kMostRounds, Workers(context.threads(), &context.team()));
-  const Identity identity = {
+  if (fit_options.scalar == Scalar::automatic) fit_options.scalar = Scalar::float64;
+  const auto [context, reason] = place_of(x, fit_options);
+  ArdModel model(x, y, centre, options, kMostRounds, fit_options.scalar, context);
+  Identity identity = {
       {"model", "ARD regression"}, {"rows", std::to_string(x.n_rows())}, {"columns", std::to_string(x.n_columns())}};
+  if (context.streams_rows()) identity["device"] = "cuda, streamed";
   ConjugateFit fitted = fit_conjugate(model, std::vector<double>(static_cast<std::size_t>(model.n_statistics())),
                                       fit_options, context, identity);
-  fitted.run.device_reason = "these fits are the CPU's";
+  fitted.run.device_reason = reason;
 
   ArdState state;
   state.q = model.factors();

@@ -34,6 +34,8 @@ void CategoricalEmissions::set_statistics(std::span<const double> statistics) {
   }
 }
 
+EmissionParameters CategoricalEmissions::parameters() const { return {.log_symbol = expected_log_}; }
+
 void CategoricalEmissions::expected_log_density(const Sequences::Data& data, UnitRange rows,
                                                 RowMajorMatrixXd& out) const {
   look_up(data, rows, expected_log_, k_, v_, out);

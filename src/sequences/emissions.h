@@ -14,12 +14,19 @@
 
 namespace velbo::internal {
 
+// E_q log p(x | s) as numbers for backend/sequence_ops.h, whose SequenceParameters say what they are; of the other kind they are empty.
+struct EmissionParameters {
+  std::vector<double> constant = {}, whitening = {}, shift = {};  // gaussian
+  std::vector<double> log_symbol = {};                            // categorical
+};
+
 // Of all K states.  Statistics are K blocks of statistics_per_state() numbers.
 class Emissions {
  public:
   virtual ~Emissions() = default;
   [[nodiscard]] virtual std::int64_t statistics_per_state() const = 0;
   virtual void set_statistics(std::span<const double> statistics) = 0;
+  [[nodiscard]] virtual EmissionParameters parameters() const = 0;
   // E_q log p(x_t | s) of rows `rows`, into out [rows, K].
   virtual void expected_log_density(const Sequences::Data& data, UnitRange rows, RowMajorMatrixXd& out) const = 0;
   // The same at the factors' expectations, a density of x.
@@ -42,6 +49,7 @@ class GaussianEmissions final : public Emissions {
       : prior_(std::move(prior)), centre_(std::move(centre)), k_(n_states) {}
   [[nodiscard]] std::int64_t statistics_per_state() const override;
   void set_statistics(std::span<const double> statistics) override;
+  [[nodiscard]] EmissionParameters parameters() const override;
   void expected_log_density(const Sequences::Data& data, UnitRange rows, RowMajorMatrixXd& out) const override;
   void log_density(const Sequences::Data& data, UnitRange rows, RowMajorMatrixXd& out) const override;
   void add(const Sequences::Data& data, UnitRange rows, const RowMajorMatrixXd& share,
@@ -68,6 +76,7 @@ class CategoricalEmissions final : public Emissions {
       : concentration_(concentration), v_(n_symbols), k_(n_states) {}
   [[nodiscard]] std::int64_t statistics_per_state() const override { return v_; }
   void set_statistics(std::span<const double> statistics) override;
+  [[nodiscard]] EmissionParameters parameters() const override;
   void expected_log_density(const Sequences::Data& data, UnitRange rows, RowMajorMatrixXd& out) const override;
   void log_density(const Sequences::Data& data, UnitRange rows, RowMajorMatrixXd& out) const override;
   void add(const Sequences::Data& data, UnitRange rows, const RowMajorMatrixXd& share,

@@ -4,16 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "math/chain_by_logs.h"
+
 namespace velbo::internal {
-namespace {
-
-double log_sum_exp(const Eigen::Ref<const Eigen::ArrayXd>& x) {
-  const double most = x.maxCoeff();
-  return std::isfinite(most) ? most + std::log((x - most).exp().sum()) : most;
-}
-
-}  // namespace
-
 ChainExpectations expect_chain(const ChainWeights& weights, const RowMajorMatrixXd& log_emission) {
   const Eigen::Index n = log_emission.rows(), k = log_emission.cols();
   // Weights are divided by the largest of their kind, which log_total gets back.
@@ -53,27 +46,9 @@ ChainExpectations expect_chain(const ChainWeights& weights, const RowMajorMatrix
 
 ChainExpectations expect_chain_by_logs(const ChainWeights& weights, const RowMajorMatrixXd& log_emission) {
   const Eigen::Index n = log_emission.rows(), k = log_emission.cols();
-  RowMajorMatrixXd forward(n, k), backward(n, k);
-  forward.row(0) = weights.log_initial.transpose() + log_emission.row(0);
-  for (Eigen::Index t = 1; t < n; ++t)
-    for (Eigen::Index j = 0; j < k; ++j)
-      forward(t, j) =
-          log_emission(t, j) + log_sum_exp((forward.row(t - 1).transpose() + weights.log_transition.col(j)).array());
-  backward.row(n - 1).setZero();
-  for (Eigen::Index t = n - 1; t > 0; --t)
-    for (Eigen::Index i = 0; i < k; ++i)
-      backward(t - 1, i) =
-          log_sum_exp((weights.log_transition.row(i) + log_emission.row(t) + backward.row(t)).transpose().array());
-  ChainExpectations out{log_sum_exp(forward.row(n - 1).transpose().array()), RowMajorMatrixXd::Zero(n, k),
-                        RowMajorMatrixXd::Zero(k, k)};
-  if (!std::isfinite(out.log_total)) return out;
-  out.state = (forward + backward).array() - out.log_total;
-  out.state = out.state.array().exp();
-  for (Eigen::Index t = 1; t < n; ++t)
-    for (Eigen::Index i = 0; i < k; ++i)
-      for (Eigen::Index j = 0; j < k; ++j)
-        out.transition(i, j) += std::exp(forward(t - 1, i) + weights.log_transition(i, j) + log_emission(t, j) +
-                                         backward(t, j) - out.log_total);
+  ChainExpectations out{0, RowMajorMatrixXd(n, k), RowMajorMatrixXd::Zero(k, k)};
+  out.log_total = chain_by_logs(n, k, weights.log_initial.data(), weights.log_transition.data(), log_emission.data(),
+                                out.state.data(), out.transition.data());
   return out;
 }
 

@@ -9,6 +9,12 @@ namespace {
 
 const double kLogTwoPi = std::log(2 * 3.14159265358979323846);
 
+// Of E log p(x), what does not depend on x.
+double expected_constant(const NormalWishartFactor& q) {
+  const auto d = static_cast<double>(q.m.size());
+  return 0.5 * (q.precision.expected_log_det() - d * kLogTwoPi - d / q.kappa);
+}
+
 // c - nu / 2 |L^-1 (x - m)|^2 for each column of x.
 void quadratic_density(const Eigen::MatrixXd& x, const NormalWishartFactor& q, double constant, double nu,
                        Eigen::Ref<Eigen::VectorXd, 0, Eigen::InnerStride<>> out) {
@@ -40,14 +46,28 @@ void GaussianEmissions::set_statistics(std::span<const double> statistics) {
   }
 }
 
+// nu (x - m)' W (x - m) = |U x - U m|^2 with U = sqrt(nu) L^-1, L L' the inverse of W.
+EmissionParameters GaussianEmissions::parameters() const {
+  const Eigen::Index d = prior_.m.size();
+  EmissionParameters out;
+  for (const NormalWishartFactor& q : q_) {
+    out.constant.push_back(expected_constant(q));
+    Eigen::MatrixXd u = Eigen::MatrixXd::Identity(d, d) * std::sqrt(q.precision.nu());
+    q.precision.factor().triangularView<Eigen::Lower>().solveInPlace(u);
+    const Eigen::VectorXd shift = -(u * q.m);
+    const RowMajorMatrixXd by_row = u;
+    out.whitening.insert(out.whitening.end(), by_row.data(), by_row.data() + d * d);
+    out.shift.insert(out.shift.end(), shift.begin(), shift.end());
+  }
+  return out;
+}
+
 void GaussianEmissions::expected_log_density(const Sequences::Data& data, UnitRange rows, RowMajorMatrixXd& out) const {
   const Eigen::MatrixXd x = centred(data, rows);
-  const auto d = static_cast<double>(prior_.m.size());
   out.resize(rows.size(), k_);
   for (std::int64_t k = 0; k < k_; ++k) {
     const NormalWishartFactor& q = q_[static_cast<std::size_t>(k)];
-    const double constant = 0.5 * (q.precision.expected_log_det() - d * kLogTwoPi - d / q.kappa);
-    quadratic_density(x, q, constant, q.precision.nu(), out.col(k));
+    quadratic_density(x, q, expected_constant(q), q.precision.nu(), out.col(k));
   }
 }
 

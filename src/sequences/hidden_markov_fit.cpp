@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "backend/sequence_ops.h"
 #include "fit/fit_conjugate.h"
 #include "sequences/hidden_markov_state.h"
 #include "velbo/error.h"
@@ -39,10 +40,9 @@ void check(const Sequences& x, const HiddenMarkovOptions& options) {
   if (x.n_rows() < options.n_states)
     throw Error(ErrorCode::data, fmt::format("there are {} rows, expected at least one for each of {} states",
                                              x.n_rows(), options.n_states));
-  if (options.fit.scalar == Scalar::float32)
-    throw Error(ErrorCode::argument, "scalar is float, expected double: these recursions are double");
   if (options.fit.device && options.fit.device->kind != DeviceKind::cpu)
-    throw Error(ErrorCode::argument, fmt::format("device is {}, expected cpu", to_string(*options.fit.device)));
+    require(options.n_states <= kMostStatesOfADevice, "n_states", static_cast<double>(options.n_states),
+            fmt::format("at most {} on a device", kMostStatesOfADevice));
 }
 
 HiddenMarkovPrior make_prior(const Sequences& x, const HiddenMarkovOptions& options) {
@@ -87,14 +87,14 @@ HiddenMarkov fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions& op
   check(x, options);
   const HiddenMarkovPrior prior = make_prior(x, options);
   ConjugateOptions fit_options = resolve(options.fit, x.n_sequences(), std::max<std::int64_t>(1, x.n_sequences() / 10));
-  fit_options.scalar = Scalar::float64;
-  const Context context(Device{}, options.fit.threads);
-  HiddenMarkovModel model(x, prior, Workers(context.threads(), &context.team()));
+  if (fit_options.scalar == Scalar::automatic) fit_options.scalar = Scalar::float64;
+  const Context context(options.fit.device.value_or(Device{}), options.fit.threads);
+  HiddenMarkovModel model(x, prior, context, fit_options.scalar);
   const Identity identity = {{"model", "hidden Markov"},
-                             {"emissions", std::string(name(x.kind()))},
-                             {"rows", std::to_string(x.n_rows())},
-                             {"sequences", std::to_string(x.n_sequences())},
-                             {"states", std::to_string(options.n_states)}};
+                       {"emissions", std::string(name(x.kind()))},
+                       {"rows", std::to_string(x.n_rows())},
+                       {"sequences", std::to_string(x.n_sequences())},
+                       {"states", std::to_string(options.n_states)}};
   const Key key = fold_in(make_key(options.fit.seed, Purpose::sample), 0);
   std::vector<double> best;
   ConjugateRun run;
@@ -114,7 +114,8 @@ HiddenMarkov fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions& op
     if (run.status == Status::interrupted) break;
   }
   if (elbos.size() > 1) run.elbo_of_restarts = std::move(elbos);
-  run.device_reason = "these fits are the CPU's";
+  run.device_reason =
+      options.fit.device ? "asked for" : "how fast hidden Markov models are on other devices has not been measured";
   return HiddenMarkov(
       std::make_shared<const HiddenMarkovState>(prior, in_order(prior, best), x.names(), std::move(run)));
 }

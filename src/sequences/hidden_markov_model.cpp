@@ -3,13 +3,10 @@
 #include <cmath>
 #include <numeric>
 
-#include "conjugate/chunk_sums.h"
 #include "conjugate/dirichlet.h"
 
 namespace velbo::internal {
 namespace {
-
-constexpr std::int64_t kChunks = 64;  // that a pass over all sequences is cut into, at least
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
@@ -93,29 +90,6 @@ std::vector<double> HiddenMarkovFactors::reordered(std::span<const double> stati
     out.insert(out.end(), mine.begin(), mine.end());
   }
   return out;
-}
-
-double HiddenMarkovModel::local_step(UnitRange units, bool /*keep*/, std::span<double> statistics) {
-  const Sequences::Data& data = sequences_.data();
-  const std::size_t k = size(factors_.prior().n_states);
-  const std::int64_t chunk = std::max<std::int64_t>(1, n_units() / kChunks);
-  return add_chunk_sums(
-      units, chunk, workers_,
-      [&](UnitRange some, std::span<double> sums) {
-        double log_total = 0;
-        RowMajorMatrixXd log_emission;
-        for (std::int64_t i = some.begin; i < some.end; ++i) {
-          const UnitRange rows{data.start[size(i)], data.start[size(i) + 1]};
-          factors_.emissions().expected_log_density(data, rows, log_emission);
-          const ChainExpectations e = expect_chain(factors_.expected_logs(), log_emission);
-          log_total += e.log_total;
-          for (std::size_t s = 0; s < k; ++s) sums[s] += e.state(0, static_cast<Eigen::Index>(s));
-          for (std::size_t s = 0; s < k * k; ++s) sums[k + s] += e.transition.data()[s];
-          factors_.emissions().add(data, rows, e.state, sums.subspan(k * (1 + k)));
-        }
-        return log_total;
-      },
-      statistics);
 }
 
 std::vector<double> HiddenMarkovModel::starting_statistics(Key key) const {

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "conjugate/conjugate_model.h"
-#include "cpu/parallel.h"
 #include "sequences/emissions.h"
 #include "sequences/sequence_data.h"
+#include "sequences/sequence_step.h"
+#include "velbo/context.h"
 
 namespace velbo::internal {
 
@@ -57,13 +58,17 @@ class HiddenMarkovFactors {
 // Units are sequences.
 class HiddenMarkovModel final : public ConjugateModel {
  public:
-  HiddenMarkovModel(Sequences sequences, HiddenMarkovPrior prior, Workers workers)
-      : sequences_(std::move(sequences)), factors_(std::move(prior)), workers_(workers) {}
+  // Rows are gone over by the context's device, in arithmetic of `scalar`.
+  HiddenMarkovModel(const Sequences& sequences, const HiddenMarkovPrior& prior, const Context& context,
+                    Scalar scalar = Scalar::float64)
+      : sequences_(sequences), factors_(prior), step_(make_sequence_step(sequences, prior.centre, scalar, context)) {}
 
   [[nodiscard]] std::int64_t n_units() const override { return sequences_.n_sequences(); }
   [[nodiscard]] std::int64_t n_statistics() const override { return factors_.n_statistics(); }
   void set_statistics(std::span<const double> statistics) override { factors_.set_statistics(statistics); }
-  double local_step(UnitRange units, bool keep, std::span<double> statistics) override;
+  double local_step(UnitRange units, bool /*keep*/, std::span<double> statistics) override {
+    return step_->add(units, factors_, statistics);
+  }
   [[nodiscard]] double statistics_term(std::span<const double> statistics) const override {
     return factors_.statistics_term(statistics);
   }
@@ -76,7 +81,7 @@ class HiddenMarkovModel final : public ConjugateModel {
  private:
   Sequences sequences_;
   HiddenMarkovFactors factors_;
-  Workers workers_;
+  std::unique_ptr<SequenceStep> step_;
 };
 
 }  // namespace velbo::internal

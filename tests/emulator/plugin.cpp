@@ -12,6 +12,7 @@
 #include "device_mixtures.cuh"
 #include "device_model.cuh"
 #include "device_ops.cuh"
+#include "device_sequences.cuh"
 #include "device_topics.cuh"
 #include "emulator/plugin_device.h"
 
@@ -93,6 +94,8 @@ constexpr VelboCudaPlugin table = {
     .mixtures_double = &velbo::kernels::mixtures_double,
     .topics_float = &velbo::kernels::topics_float,
     .topics_double = &velbo::kernels::topics_double,
+    .sequences_float = &velbo::kernels::sequences_float,
+    .sequences_double = &velbo::kernels::sequences_double,
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "engines/conjugate_engine.h"
 #include "regression/ard_model.h"
 #include "support/errors.h"
+#include "velbo/context.h"
 
 namespace velbo {
 namespace {
@@ -107,7 +108,7 @@ TEST(ArdRegression, NoRoundOfUpdatesLowersTheElbo) {
   const Data data = simulate(40, 6);
   for (const ArdOptions& options : {proper(), ArdOptions{}}) {
     const std::vector<double> centre(7, 0.0);
-    internal::ArdModel model(data.features(), data.y, centre, options, 1, 1);
+    internal::ArdModel model(data.features(), data.y, centre, options, 1, Scalar::float64, Context({}, 1));
     internal::Cavi cavi(model, std::vector<double>(static_cast<std::size_t>(model.n_statistics())));
     double last = -1e300;
     for (int i = 0; i < 100; ++i) {
@@ -117,7 +118,7 @@ TEST(ArdRegression, NoRoundOfUpdatesLowersTheElbo) {
     }
     internal::EngineState state;
     cavi.save(state);
-    internal::ArdModel other(data.features(), data.y, centre, options, 1, 2);
+    internal::ArdModel other(data.features(), data.y, centre, options, 1, Scalar::float64, Context({}, 2));
     internal::Cavi resumed(other, std::vector<double>(static_cast<std::size_t>(model.n_statistics())));
     resumed.load(state);
     cavi.advance(3);

@@ -12,6 +12,7 @@
 #include "sequences/hidden_markov_model.h"
 #include "support/errors.h"
 #include "support/scratch.h"
+#include "velbo/context.h"
 
 namespace velbo {
 namespace {
@@ -71,7 +72,7 @@ TEST(HiddenMarkov, OneStateReachesTheEvidence) {
   const Simulated s = simulate(50);
   const std::vector<std::int64_t> start = {0, 20};
   {
-    HiddenMarkovModel model(numbers(s, start), prior_of(EmissionKind::gaussian, 1), 1);
+    HiddenMarkovModel model(numbers(s, start), prior_of(EmissionKind::gaussian, 1), Context({}, 1));
     Cavi cavi(model, model.starting_statistics({1}));
     cavi.advance(1);
     const NormalWishartFactor prior{0.3, Eigen::Vector2d(1, -2),
@@ -81,7 +82,7 @@ TEST(HiddenMarkov, OneStateReachesTheEvidence) {
         prior, normal_wishart_posterior(prior, 50, x.rowwise().sum(), x * x.transpose()), 50);
     EXPECT_NEAR(cavi.evaluate(), expected, 1e-11 * std::abs(expected));
   }
-  HiddenMarkovModel model(symbols(s, start), prior_of(EmissionKind::categorical, 1), 1);
+  HiddenMarkovModel model(symbols(s, start), prior_of(EmissionKind::categorical, 1), Context({}, 1));
   Cavi cavi(model, model.starting_statistics({1}));
   cavi.advance(1);
   std::vector<double> counts(4);
@@ -112,7 +113,7 @@ TEST(HiddenMarkov, TheElboIsBelowTheEvidenceAndNearIt) {
   }
   double best = -1e300;
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
-    HiddenMarkovModel model(Sequences::symbols(v, 4, {0, 5}), prior, 1);
+    HiddenMarkovModel model(Sequences::symbols(v, 4, {0, 5}), prior, Context({}, 1));
     Cavi cavi(model, model.starting_statistics({seed}));
     cavi.advance(200);
     best = std::max(best, cavi.evaluate());
@@ -125,7 +126,7 @@ TEST(HiddenMarkov, TheElboIsBelowTheEvidenceAndNearIt) {
 TEST(HiddenMarkov, WithKnownParametersTheElboIsTheLikelihood) {
   constexpr double known = 1e11;
   const std::vector<std::int64_t> v = {0, 3, 3, 1, 2, 0};
-  HiddenMarkovModel model(Sequences::symbols(v, 4), prior_of(EmissionKind::categorical, 3), 1);
+  HiddenMarkovModel model(Sequences::symbols(v, 4), prior_of(EmissionKind::categorical, 3), Context({}, 1));
   const double step[3][3] = {{0.9, 0.07, 0.03}, {0.03, 0.9, 0.07}, {0.07, 0.03, 0.9}};
   const double first[3] = {0.2, 0.5, 0.3};
   std::vector<double> statistics;
@@ -154,9 +155,9 @@ TEST(HiddenMarkov, NoStepLowersTheElbo) {
   const Simulated s = simulate(400);
   for (const EmissionKind kind : {EmissionKind::gaussian, EmissionKind::categorical}) {
     const Sequences x = kind == EmissionKind::gaussian ? numbers(s) : symbols(s);
-    HiddenMarkovModel model(x, prior_of(kind, 5), 1);
+    HiddenMarkovModel model(x, prior_of(kind, 5), Context({}, 1));
     Cavi cavi(model, model.starting_statistics({4}));
-    HiddenMarkovModel other(x, prior_of(kind, 5), 1);
+    HiddenMarkovModel other(x, prior_of(kind, 5), Context({}, 1));
     Memoized memoized(other, other.starting_statistics({4}), {.batch_size = 1});
     for (ConjugateEngineBase* const engine :
          {static_cast<ConjugateEngineBase*>(&cavi), static_cast<ConjugateEngineBase*>(&memoized)}) {
@@ -167,10 +168,10 @@ TEST(HiddenMarkov, NoStepLowersTheElbo) {
         last = engine->evaluate();
       }
     }
-    HiddenMarkovModel all(x, prior_of(kind, 5), 1);
+    HiddenMarkovModel all(x, prior_of(kind, 5), Context({}, 1));
     Svi svi(all, all.starting_statistics({4}), {.batch_size = x.n_sequences(), .delay = 0});
     svi.advance(1);
-    HiddenMarkovModel again(x, prior_of(kind, 5), 1);
+    HiddenMarkovModel again(x, prior_of(kind, 5), Context({}, 1));
     Cavi one(again, again.starting_statistics({4}));
     one.advance(1);
     for (std::size_t i = 0; i < one.statistics().size(); ++i)

@@ -31,7 +31,7 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno
 LIBRARIES = ["-lgtest_main", "-lgtest", "-lboost_context", "-lpthread"]
 SUPPORT = ["tests/emulator/" + name for name in ("block.cpp", "fiber.cpp", "machine.cpp", "runtime.cpp")]
 SUPPORT += ["tests/kernels/mutants/plain_normals.cpp", "src/math/sobol.cpp"]
-PLUGIN = ["tests/emulator/" + name for name in ("plugin.cpp", "mixtures_plugin.cpp", "topics_plugin.cpp")]
+PLUGIN = ["tests/emulator/" + name for name in ("plugin.cpp", "mixtures_plugin.cpp", "sequences_plugin.cpp", "topics_plugin.cpp")]
 # The tests that include a file, the quickest first.  One with a colon is compiled with tiles of so many rows only.
 FUSED = ["fused_rows_float:8", "fused_rows_float", "fused_rows_double"]
 SPARSE = ["sparse", "library:ops_test:*WideSparse*", "library:fit_device_test:*WideSparse*"]
@@ -64,6 +64,9 @@ TESTS = {
     "topic_statistics.cuh": ["topics"],
     "topic_words.cuh": ["topics"],
     "device_topics.cuh": ["library:topics_device_test:*", "library:topics_step_test:*"],
+    "sequence_chain.cuh": ["sequence"],
+    "sequence_rows.cuh": ["sequence"],
+    "sequence_passes.cuh": ["sequence", "library:ops_sequences_test:*"],
 }
 # A mutant may wait for ever.  Of each that runs at once:
 SECONDS = 300
