@@ -64,6 +64,8 @@ constexpr VelboCudaPlugin table = {
     .mixtures_double = nullptr,
     .topics_float = nullptr,
     .topics_double = nullptr,
+    .sequences_float = nullptr,
+    .sequences_double = nullptr,
 };
 
 }  // namespace
