@@ -108,7 +108,6 @@ internal::Identity identity_of(const Corpus& corpus, const TopicSettings& settin
                             {"alpha", fmt::format("{:a}{}", settings.alpha, settings.learn_alpha ? ", learnt" : "")},
                             {"eta", fmt::format("{:a}", settings.eta)},
                             {"local", fmt::format("{:a}, {}", settings.local_tolerance, settings.local_iterations)},
-                            {"device", options.fit.device.value_or(Device{}).kind == DeviceKind::cpu ? "cpu" : "cuda"},
                             {"earlier documents", std::to_string(earlier != nullptr ? earlier->n_documents : 0)},
                             {"start", options.init                     ? "a model"
                                       : options.initial_topics.empty() ? "random"
