@@ -263,6 +263,7 @@ TYPED_TEST(MixtureOpsTest, SameBits) {
     const std::vector<double> one = bits(1, streamed(), 0);
     EXPECT_EQ(bits(3, streamed(), 0), one);
     EXPECT_EQ(made<TypeParam>(p, rows, mixture_context(2, streamed()), 0, 900, false), one);
+    EXPECT_EQ(made<TypeParam>(p, rows, mixture_context(2, streamed()), 450, 900, false), bits(1, streamed(), 450));
     EXPECT_EQ(bits(2, !streamed() && !on_cpu(), 0), one);
     EXPECT_EQ(bits(2, !streamed() && !on_cpu(), 450), bits(1, streamed(), 450));
   }
