@@ -72,7 +72,9 @@ struct GaussianMixtureOptions {
 
   // Units are rows.  automatic: cavi, or memoized where a batch size is given; the default batch is a twentieth of the rows, within
   // 1,000 .. 1,000,000.  svi and memoized take batches from a shuffled copy; of files mapped from more than 256 MiB, from blocks as they
-  // lie (rows should then be in random order).  Scalar automatic: the data's own.  Devices: cpu.
+  // lie (rows should then be in random order).  Scalar automatic: the data's own.  Devices: cpu and cuda, for what goes over rows; auto is
+  // the cpu.  On cuda rows are copied into device memory, or streamed where they do not fit; throws Error(device) where it is not usable,
+  // Error(memory) with the bytes where there is no room even for that.
   ConjugateOptions fit = {};
 };
 

@@ -2,7 +2,8 @@
 // whole path from Context(cuda) to the kernels' own source runs on a machine without a GPU.
 //
 // Tests make it a poor one by the environment: VELBO_EMULATED_FREE (bytes of device memory that it says are free),
-// VELBO_EMULATED_NO_PINNED (there is no pinned memory), VELBO_EMULATED_BAD_COPIES (uploads fail).
+// VELBO_EMULATED_LARGEST (bytes of the largest array that there is room for), VELBO_EMULATED_NO_PINNED (there is no pinned
+// memory), VELBO_EMULATED_BAD_COPIES (uploads fail).
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -46,6 +47,13 @@ int memory(int, std::int64_t* free_bytes, std::int64_t* total_bytes) {
 
 int fail(cudaError_t error) { return Emulator::report({error, 0}); }
 
+int allocate(int device, std::int64_t bytes, void** memory) {
+  *memory = nullptr;
+  const char* const largest = std::getenv("VELBO_EMULATED_LARGEST");
+  if (largest != nullptr && bytes > std::atoll(largest)) return fail(cudaErrorMemoryAllocation);
+  return velbo::kernels::allocate<Emulator>(device, bytes, memory);
+}
+
 int allocate_pinned(int device, std::int64_t bytes, void** memory) {
   *memory = nullptr;
   if (std::getenv("VELBO_EMULATED_NO_PINNED") != nullptr) return fail(cudaErrorMemoryAllocation);
@@ -78,7 +86,7 @@ constexpr VelboCudaPlugin table = {
     .device_count = device_count,
     .device_info = device_info,
     .last_reason = last_reason,
-    .allocate = velbo::kernels::allocate<Emulator>,
+    .allocate = allocate,
     .release = velbo::kernels::release<Emulator>,
     .upload = velbo::kernels::copy<Emulator, cudaMemcpyHostToDevice>,
     .download = velbo::kernels::copy<Emulator, cudaMemcpyDeviceToHost>,

@@ -75,7 +75,7 @@ TYPED_TEST(MixtureDensities, OfMoreComponentsThanAWarpHolds) {
 TYPED_TEST(MixtureDensities, OfOneTriangleForAll) {
   for (const MixtureSizes& sizes :
        {MixtureSizes{1, 5, MixtureForm::tied}, MixtureSizes{3, 5, MixtureForm::tied, true, true},
-        MixtureSizes{66, 5, MixtureForm::tied, true, true}})
+        MixtureSizes{66, 5, MixtureForm::tied, true, true, true}})
     expect_definitions<TypeParam>(sizes, true);
 }
 TYPED_TEST(MixtureDensities, NotNormalised) {

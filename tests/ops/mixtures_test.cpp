@@ -263,6 +263,7 @@ TYPED_TEST(MixtureOpsTest, SameBits) {
     const std::vector<double> one = bits(1, streamed(), 0);
     EXPECT_EQ(bits(3, streamed(), 0), one);
     EXPECT_EQ(made<TypeParam>(p, rows, mixture_context(2, streamed()), 0, 900, false), one);
+    EXPECT_EQ(made<TypeParam>(p, rows, mixture_context(2, streamed()), 450, 900, false), bits(1, streamed(), 450));
     EXPECT_EQ(bits(2, !streamed() && !on_cpu(), 0), one);
     EXPECT_EQ(bits(2, !streamed() && !on_cpu(), 450), bits(1, streamed(), 450));
   }
@@ -286,10 +287,22 @@ TEST_F(MixtureCudaTest, RowsThatDoNotFitAreStreamed) {
   const std::vector<double> resident = step();
   ::setenv("VELBO_EMULATED_FREE", "20000", 1);
   const std::vector<double> streamed_rows = step();
+  ::unsetenv("VELBO_EMULATED_FREE");
+  ::setenv("VELBO_EMULATED_LARGEST", "20000", 1);  // said to be free, and not there
+  EXPECT_EQ(step(), resident);
+  ::setenv("VELBO_EMULATED_LARGEST", "2000", 1);  // not even for a slab
+  try {
+    (void)step();
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::memory) << error.what();
+  }
+  ::unsetenv("VELBO_EMULATED_LARGEST");
   ::setenv("VELBO_EMULATED_BAD_COPIES", "1", 1);
   EXPECT_THROW((void)step(), Error);
-  ::unsetenv("VELBO_EMULATED_FREE");
+  ::setenv("VELBO_EMULATED_FREE", "20000", 1);
   EXPECT_THROW((void)step(), Error);
+  ::unsetenv("VELBO_EMULATED_FREE");
   ::unsetenv("VELBO_EMULATED_BAD_COPIES");
   EXPECT_EQ(streamed_rows, resident);
 }

@@ -392,7 +392,7 @@ MIXTURES = of(
     ("values of one chunk", "a.values[now.rows.chunk] = total;", "a.values[0] = total;"),
 ) + of(
     "feature_sums.cuh",
-    ("a tile past the last", "  if (tile >= a.n_tiles) return;\n", ""),
+    ("a tile past the last", "  if (tile >= a.n_tiles) return;\n", "", "slower: no components are there"),
     ("tiles of the first layer again", "blockIdx.z * gridDim.y + blockIdx.y", "blockIdx.y"),
     ("weights forgotten", "if (weights != nullptr) value[i] *= weights[a.source.stored(n)];", ""),
     ("weights by row", "weights[a.source.stored(n)]", "weights[n]"),
