@@ -128,13 +128,15 @@ struct TopicOptions {
   std::optional<TopicModel> init = {};
   // batch_size 0: of svi 1,024, of memoized a tenth of the documents (each batch keeps K V numbers).  Batches are documents in a random
   // order, fixed by the seed; in corpora of 64 MiB and more blocks of 64 neighbours stay together.  tolerance: nats a document.
-  // device: the CPU alone as yet.  scalar: float unless double is asked for.
+  // device: auto is the CPU; on a CUDA device local steps and sums over words are kernels, and documents may be more than its memory holds.
+  // scalar: float unless double is asked for.
   ConjugateOptions fit = {};
 };
 
-// Deterministic: the same bits for the same corpus, options and instruction set, whatever the threads.  A fit that does not converge is
-// not an error: run().status says so.
-// Throws Error(argument) naming an option, Error(data) for a corpus without documents or words, Error(device), Error(memory).
+// Deterministic: the same bits for the same corpus, options and instruction set or kind of device, whatever the threads.  A fit that does
+// not converge is not an error: run().status says so.
+// Throws Error(argument) naming an option, Error(data) for a corpus without documents or words, Error(device) with the reason why a device
+// cannot be used, Error(memory), of a device's memory with the bytes needed and free.
 VELBO_EXPORT TopicModel fit_topics(const Corpus& corpus, const TopicOptions& options);
 
 struct PartialFitOptions {
