@@ -71,10 +71,14 @@ void densities(const ScaledChain<T>& c) {
     }
     c.top[t] = lanes_most<T>(most);
   }
+  // Below this one a density is nothing: subnormal numbers are slow, and ChainLimits sees where one would have mattered.
+  constexpr T least = sizeof(T) == sizeof(float) ? T(-87) : T(-708);
   for (std::int64_t t = 0; t < c.n_rows; ++t) {
     const T top = c.top[t];
-    for (std::int64_t j = 0; j < c.stride; ++j)
-      c.emission[t * c.stride + j] = exp_any(c.density[t * c.stride + j] - top);
+    for (std::int64_t j = 0; j < c.stride; ++j) {
+      const T below = c.density[t * c.stride + j] - top, e = exp_nonpositive(below);
+      c.emission[t * c.stride + j] = below < least ? T(0) : e;
+    }
   }
 }
 
