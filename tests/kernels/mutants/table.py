@@ -461,7 +461,6 @@ SEQUENCES = of(
      "into_row = from_state = 1;\n    from_row = into_state = layout.leading();"),
     ("shared transitions backwards as forwards", "into_row = from_state = layout.leading();\n    from_row = 1;",
      "into_row = from_row = layout.leading();"),
-    ("shared transitions without a barrier", "    from_row = 1;\n  }\n  __syncthreads();", "    from_row = 1;\n  }"),
     ("one sequence a block", "s < a.n_sequences; s += gridDim.x)", "s < a.n_sequences; s += a.n_sequences)"),
     ("first row as any other", "step == 0 ? a.initial[j] : product_with", "step == -1 ? a.initial[j] : product_with"),
     ("weights not divided by their sum", "into_row, k) * inverse;", "into_row, k);"),
