@@ -370,8 +370,10 @@ struct Whole {
       batch.by_symbol_host = by_symbol.data();
       batch.symbol_start = symbol_start.data();
     }
+    Launch launch = few_blocks();
+    if (most_rows == 9) launch.shared_bytes = 256;  // transitions where they lie
     std::vector<double> out(k * (1 + k + width(symbols)) + 1, 0.0);
-    out.back() = sequence_step(few_blocks(), batch, p, {out.data(), out.data() + k, out.data() + k * (1 + k)},
+    out.back() = sequence_step(launch, batch, p, {out.data(), out.data() + k, out.data() + k * (1 + k)},
                                most_rows * ChainRows<T>::bytes_of_a_row(k));
     return out;
   }
