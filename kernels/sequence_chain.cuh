@@ -15,7 +15,8 @@
 namespace velbo::kernels {
 
 constexpr int kMostStateThreads = 256;
-constexpr int kStepsAhead = 4;              // rows of the ring that is filled ahead
+constexpr int kStateBlocks = 4;  // of a multiprocessor; left to itself the compiler spills for the sake of more
+constexpr int kStepsAhead = 4;   // rows of the ring that is filled ahead
 constexpr std::int64_t kStatesAhead = 256;  // of more states a row takes long enough
 
 // Row-major matrices of rows [n_rows, K] lie `stride` elements apart.
@@ -128,7 +129,7 @@ __device__ __forceinline__ T product_with(const T* x, const T* m, std::int64_t a
 
 // Blocks of 32 to 256 threads, whole warps; they take sequences in turn.
 template <class T, bool kAhead>
-__global__ void __launch_bounds__(kMostStateThreads) sequence_chain(const ChainArguments<T> a) {
+__global__ void __launch_bounds__(kMostStateThreads, kStateBlocks) sequence_chain(const ChainArguments<T> a) {
   VELBO_SHARED_MEMORY(raw);
   const std::int64_t k = a.n_states;
   const ChainLayout layout{k, static_cast<int>(blockDim.x), kAhead, a.shared_transition};
@@ -147,9 +148,8 @@ __global__ void __launch_bounds__(kMostStateThreads) sequence_chain(const ChainA
     for (std::int64_t i = t; i < k * k; i += n_threads) own[i / k * layout.leading() + i % k] = a.transition[i];
     into = from = own;
     into_row = from_state = layout.leading();
-    from_row = 1;
+    from_row = 1;  // read by others behind the barrier of a sequence's first row
   }
-  __syncthreads();
 
   for (std::int64_t s = blockIdx.x; s < a.n_sequences; s += gridDim.x) {
     const std::int64_t first = a.start[s], n = a.start[s + 1] - first;

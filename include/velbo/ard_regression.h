@@ -29,6 +29,8 @@ struct ArdOptions {
   std::vector<double> known_relevance = {};   // [D] alpha, > 0; empty: learnt
   std::optional<double> known_noise_sd = {};  // > 0; empty: learnt
   // Rows are gone through in passes, though one is enough: statistics of all rows are the data (engines memoized and svi: of batches).
+  // fit.scalar: what rows and outcomes are rounded to once their means are off (automatic: double); sums are double.  fit.device: the CPU
+  // (automatic) or a CUDA device, through which dense rows that have no room there are streamed.
   ConjugateOptions fit = {};
 };
 
@@ -64,8 +66,9 @@ struct ArdFit {
   ConjugateRun run;
 };
 
-// x [N, D] and y [N]; up to 5,000 columns.  Double, on the CPU.  Throws Error(shape), Error(data) naming row and column of what is not
-// finite, Error(argument).
+// x [N, D] and y [N]; up to 5,000 columns.  The same bits for any number of threads.  Throws Error(shape), Error(data) naming row and column
+// of what is not finite, Error(argument), Error(device) with the reason for a device that cannot be used, Error(memory) naming the bytes where
+// it has no room.
 VELBO_EXPORT ArdFit fit_ard_regression(const FeatureMatrix& x, std::span<const double> y,
                                        const ArdOptions& options = {});
 

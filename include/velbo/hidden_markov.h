@@ -4,7 +4,12 @@
 //   pi, rows of A, theta_s ~ Dirichlet;  mu_s, Lambda_s ~ Normal-Wishart
 //
 // (MacKay 1997; Beal 2003, chapter 3.)  A unit of the fit is a sequence: its states' expectations by forward-backward recursions, exactly
-// given the globals.  Host, double.
+// given the globals.
+//
+// fit.scalar: of the arithmetic by row, float or double (automatic: double); sums over rows, globals and what is asked of a fitted model are
+// double, on the host.  A sequence of which the scalar would lose paths is done by logarithms in double.  fit.device: the CPU (automatic) or a
+// CUDA device, which keeps the rows for the whole fit, and up to 2 GiB besides (more where one sequence needs it); up to 2,048 states there.
+// The same bits for any number of threads and on every run, though not on another kind of device, where a checkpoint cannot be gone on from.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -116,7 +121,8 @@ class VELBO_EXPORT HiddenMarkov {
   std::shared_ptr<const HiddenMarkovState> state_;
 };
 
-// Throws Error(argument), Error(data) where there are fewer rows than states.
+// Throws Error(argument), Error(data) where there are fewer rows than states, Error(device) with the reason for a device that cannot be used,
+// Error(memory) naming the bytes where it has no room.
 VELBO_EXPORT HiddenMarkov fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions& options = {});
 
 // One HTML file that loads nothing: the run with its ELBO, states, transitions, and the states of the first sequences of x over time.

@@ -4,139 +4,133 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
-#include <span>
+#include <limits>
 #include <vector>
 
+#include "cpu/isa.h"
 #include "cpu/parallel.h"
+#include "cpu/sequence_kernels.h"
 #include "math/chain_by_logs.h"
-#include "velbo/math/elementary.h"
 
 namespace velbo::internal {
+
+const SequenceTable& sequence_table_v1();
+#if defined(__x86_64__)
+const SequenceTable& sequence_table_v3();
+const SequenceTable& sequence_table_v4();
+#endif
+
 namespace {
 
 constexpr std::int64_t kChunks = 64;         // that the sequences are cut into, at least, where there are so many
-constexpr std::int64_t kStepsInT = 512;      // sums of so many steps are T's
 constexpr std::int64_t kRowsInABlock = 128;  // of Gaussian emissions; sums of so many rows are T's
 
 std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
-// Weights divided by the largest of their kind, which the total gets back.
+const SequenceTable& table() {
+#if defined(__x86_64__)
+  if (isa().name == "v4") return sequence_table_v4();
+  if (isa().name == "v3") return sequence_table_v3();
+#endif
+  return sequence_table_v1();
+}
+
+template <class T>
+const SequenceKernels<T>& kernels() {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return table().of_float;
+  } else {
+    return table().of_double;
+  }
+}
+
+// Weights divided by the largest of their kind, which the total gets back, in rows of whole vectors.
 template <class T>
 struct ScaledWeights {
-  std::int64_t k;
+  std::int64_t k, stride;
   double most_initial, most_transition;
   std::vector<T> initial, transition, transposed;
 
   explicit ScaledWeights(const SequenceParameters& p)
       : k(p.n_states),
+        stride((k + kernels<T>().lanes - 1) / kernels<T>().lanes * kernels<T>().lanes),
         most_initial(*std::max_element(p.log_initial, p.log_initial + k)),
-        most_transition(*std::max_element(p.log_transition, p.log_transition + k * k)) {
-    for (std::int64_t i = 0; i < k; ++i) initial.push_back(static_cast<T>(std::exp(p.log_initial[i] - most_initial)));
-    for (std::int64_t i = 0; i < k * k; ++i)
-      transition.push_back(static_cast<T>(std::exp(p.log_transition[i] - most_transition)));
-    for (std::int64_t j = 0; j < k; ++j)
-      for (std::int64_t i = 0; i < k; ++i) transposed.push_back(transition[size(i * k + j)]);
+        most_transition(*std::max_element(p.log_transition, p.log_transition + k * k)),
+        initial(size(stride)),
+        transition(size(k * stride)),
+        transposed(size(k * stride)) {
+    for (std::int64_t i = 0; i < k; ++i) {
+      initial[size(i)] = static_cast<T>(std::exp(p.log_initial[i] - most_initial));
+      for (std::int64_t j = 0; j < k; ++j)
+        transition[size(i * stride + j)] = transposed[size(j * stride + i)] =
+            static_cast<T>(std::exp(p.log_transition[i * k + j] - most_transition));
+    }
   }
 };
 
 // One sequence's numbers, of which a worker has one set.
 template <class T>
 struct Chain {
-  std::vector<T> log_density, emission, share;  // [n, K]
-  std::vector<T> scale, rest, next, steps;      // [n], [K], [K], [K, K]
+  std::vector<T> log_density, emission, share;   // [n, stride]
+  std::vector<T> top, scale, rest, next, steps;  // [n], [n], [stride], [stride], [K, stride]
+  std::vector<double> products;                  // [K, stride]
   std::vector<double> careful_density, careful_share;
 
-  void resize(std::int64_t n, std::int64_t k) {
-    for (std::vector<T>* const of : {&log_density, &emission, &share}) of->resize(size(n * k));
-    scale.resize(size(n));
-    rest.resize(size(k));
-    next.resize(size(k));
-    steps.resize(size(k * k));
+  void make_room(std::int64_t n, std::int64_t k, std::int64_t stride) {
+    const std::size_t all = size(n * stride);
+    // What pads rows stays what it is here.
+    if (log_density.size() < all) log_density.resize(all, -std::numeric_limits<T>::infinity());
+    for (std::vector<T>* const of : {&emission, &share})
+      if (of->size() < all) of->resize(all);
+    for (std::vector<T>* const of : {&top, &scale})
+      if (of->size() < size(n)) of->resize(size(n));
+    for (std::vector<T>* const of : {&rest, &next}) of->resize(size(stride));
+    steps.resize(size(k * stride));
+    products.resize(size(k * stride));
   }
 };
 
-// out = in' M, M [K, K].
-template <class T>
-void multiply(const T* in, const T* m, std::int64_t k, T* out) {
-  for (std::int64_t j = 0; j < k; ++j) out[j] = 0;
-  for (std::int64_t i = 0; i < k; ++i) {
-    const T factor = in[i];
-    const T* const row = m + i * k;
-    for (std::int64_t j = 0; j < k; ++j) out[j] += factor * row[j];
-  }
-}
-
-// Shares and steps of chain.log_density [n, K]; false, and nothing added, where T loses paths.
-template <class T>
-bool expect_scaled(const ScaledWeights<T>& w, std::int64_t n, Chain<T>& chain, double* transition, double& log_total) {
-  const std::int64_t k = w.k;
-  double total = w.most_initial + static_cast<double>(n - 1) * w.most_transition;
-  for (std::int64_t t = 0; t < n; ++t) {
-    const T* const density = chain.log_density.data() + t * k;
-    T* const emission = chain.emission.data() + t * k;
-    T* const forward = chain.share.data() + t * k;  // each row divided by its sum
-    T most = density[0], sum = 0;
-    for (std::int64_t j = 1; j < k; ++j) most = max_of(density[j], most);
-    for (std::int64_t j = 0; j < k; ++j) emission[j] = exp_any(density[j] - most);
-    if (t == 0) {
-      std::copy(w.initial.begin(), w.initial.end(), forward);
-    } else {
-      multiply(forward - k, w.transition.data(), k, forward);
-    }
-    for (std::int64_t j = 0; j < k; ++j) sum += forward[j] *= emission[j];
-    if (!(sum >= ChainLimits<T>::least)) return false;
-    for (std::int64_t j = 0; j < k; ++j) forward[j] /= sum;
-    chain.scale[size(t)] = sum;
-    total += static_cast<double>(most) + std::log(static_cast<double>(sum));
-  }
-  // Sums of forward_i next_j; times the steps' own weights at the end.
-  std::vector<double> products(size(k * k));
-  const auto flush = [&] {
-    for (std::size_t i = 0; i < products.size(); ++i) products[i] += static_cast<double>(chain.steps[i]);
-    std::fill(chain.steps.begin(), chain.steps.end(), T(0));
-  };
-  std::fill(chain.steps.begin(), chain.steps.end(), T(0));
-  std::fill(chain.rest.begin(), chain.rest.end(), T(1));
-  for (std::int64_t t = n - 1; t >= 0; --t) {
-    T* const forward = chain.share.data() + t * k;
-    T shares = 0, most = 0;
-    const T inverse = 1 / chain.scale[size(t)];
-    for (std::int64_t j = 0; j < k; ++j) {
-      const T above = chain.rest[size(j)] * inverse;
-      most = above > most ? above : most;
-      chain.next[size(j)] = chain.emission[size(t * k + j)] * above;
-      shares += forward[j] *= chain.rest[size(j)];
-    }
-    if (!(most <= ChainLimits<T>::most) || !(shares > 0)) return false;
-    // They add up to 1 but for rounding, which would pile up over rows.
-    for (std::int64_t j = 0; j < k; ++j) forward[j] /= shares;
-    if (t == 0) break;
-    for (std::int64_t j = 0; j < k; ++j) chain.next[size(j)] /= shares;
-    for (std::int64_t i = 0; i < k; ++i) {
-      const T before = forward[i - k];
-      T* const row = chain.steps.data() + i * k;
-      for (std::int64_t j = 0; j < k; ++j) row[j] += before * chain.next[size(j)];
-    }
-    if (t % kStepsInT == 0) flush();
-    multiply(chain.next.data(), w.transposed.data(), k, chain.rest.data());
-  }
-  flush();
-  for (std::size_t i = 0; i < products.size(); ++i) transition[i] += static_cast<double>(w.transition[i]) * products[i];
-  log_total = total;
-  return true;
-}
-
+// Shares of chain.log_density's rows, and steps, which are added; gives the total.
 template <class T>
 double expect(const SequenceParameters& p, const ScaledWeights<T>& w, std::int64_t n, Chain<T>& chain,
               double* transition) {
-  double log_total = 0;
-  if (expect_scaled(w, n, chain, transition, log_total)) return log_total;
-  chain.careful_density.assign(chain.log_density.begin(), chain.log_density.end());
-  chain.careful_share.resize(chain.careful_density.size());
-  log_total = chain_by_logs(n, w.k, p.log_initial, p.log_transition, chain.careful_density.data(),
-                            chain.careful_share.data(), transition);
-  for (std::size_t i = 0; i < chain.share.size(); ++i) chain.share[i] = static_cast<T>(chain.careful_share[i]);
-  return log_total;
+  const std::int64_t k = w.k, stride = w.stride;
+  const ScaledChain<T> scaled{.n_rows = n,
+                              .n_states = k,
+                              .stride = stride,
+                              .initial = w.initial.data(),
+                              .transition = w.transition.data(),
+                              .transposed = w.transposed.data(),
+                              .density = chain.log_density.data(),
+                              .emission = chain.emission.data(),
+                              .share = chain.share.data(),
+                              .top = chain.top.data(),
+                              .scale = chain.scale.data(),
+                              .rest = chain.rest.data(),
+                              .next = chain.next.data(),
+                              .steps = chain.steps.data(),
+                              .products = chain.products.data()};
+  if (kernels<T>().expect(scaled)) {
+    double total = w.most_initial + static_cast<double>(n - 1) * w.most_transition;
+    for (std::int64_t t = 0; t < n; ++t)
+      total += static_cast<double>(chain.top[size(t)]) + std::log(static_cast<double>(chain.scale[size(t)]));
+    for (std::int64_t i = 0; i < k; ++i)
+      for (std::int64_t j = 0; j < k; ++j)
+        transition[i * k + j] +=
+            static_cast<double>(w.transition[size(i * stride + j)]) * chain.products[size(i * stride + j)];
+    return total;
+  }
+  chain.careful_density.resize(size(n * k));
+  chain.careful_share.resize(size(n * k));
+  for (std::int64_t t = 0; t < n; ++t)
+    for (std::int64_t i = 0; i < k; ++i)
+      chain.careful_density[size(t * k + i)] = chain.log_density[size(t * stride + i)];
+  const double total = chain_by_logs(n, k, p.log_initial, p.log_transition, chain.careful_density.data(),
+                                     chain.careful_share.data(), transition);
+  for (std::int64_t t = 0; t < n; ++t)
+    for (std::int64_t i = 0; i < k; ++i)
+      chain.share[size(t * stride + i)] = static_cast<T>(chain.careful_share[size(t * k + i)]);
+  return total;
 }
 
 template <class T>
@@ -148,14 +142,14 @@ class Symbols {
       for (std::int64_t v = 0; v < v_; ++v) log_symbol_[size(v * k_ + k)] = static_cast<T>(p.log_symbol[k * v_ + v]);
   }
   [[nodiscard]] std::int64_t n_sums() const { return k_ * v_; }
-  void densities(std::int64_t first, std::int64_t n, T* out) const {
+  void densities(std::int64_t first, std::int64_t n, T* out, std::int64_t stride) const {
     for (std::int64_t t = 0; t < n; ++t)
-      std::copy_n(log_symbol_.data() + batch_.symbol[first + t] * k_, k_, out + t * k_);
+      std::copy_n(log_symbol_.data() + batch_.symbol[first + t] * k_, k_, out + t * stride);
   }
-  void add(std::int64_t first, std::int64_t n, const T* share, double* sums) const {
+  void add(std::int64_t first, std::int64_t n, const T* share, std::int64_t stride, double* sums) const {
     for (std::int64_t t = 0; t < n; ++t)
       for (std::int64_t k = 0; k < k_; ++k)
-        sums[k * v_ + batch_.symbol[first + t]] += static_cast<double>(share[t * k_ + k]);
+        sums[k * v_ + batch_.symbol[first + t]] += static_cast<double>(share[t * stride + k]);
   }
 
  private:
@@ -168,7 +162,8 @@ template <class T>
 class Gaussians {
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
   using Vector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
-  using Shares = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+  using Shares =
+      Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0, Eigen::OuterStride<>>;
 
  public:
   Gaussians(const SequenceBatch<T>& batch, const SequenceParameters& p)
@@ -182,7 +177,7 @@ class Gaussians {
   }
   [[nodiscard]] std::int64_t n_sums() const { return k_ * (1 + d_ + d_ * (d_ + 1) / 2); }
 
-  void densities(std::int64_t first, std::int64_t n, T* out) const {
+  void densities(std::int64_t first, std::int64_t n, T* out, std::int64_t stride) const {
     Matrix z, white;
     for (std::int64_t t = 0; t < n; t += kRowsInABlock) {
       const std::int64_t some = std::min(kRowsInABlock, n - t);
@@ -191,11 +186,11 @@ class Gaussians {
         white.noalias() = whitening_[size(k)].template triangularView<Eigen::Lower>() * z;
         white.colwise() += shift_[size(k)];
         for (std::int64_t i = 0; i < some; ++i)
-          out[(t + i) * k_ + k] = constant_[size(k)] - T(0.5) * white.col(i).squaredNorm();
+          out[(t + i) * stride + k] = constant_[size(k)] - T(0.5) * white.col(i).squaredNorm();
       }
     }
   }
-  void add(std::int64_t first, std::int64_t n, const T* share, double* sums) const {
+  void add(std::int64_t first, std::int64_t n, const T* share, std::int64_t stride, double* sums) const {
     const std::int64_t width = n_sums() / k_;
     Matrix z, features, products;
     for (std::int64_t t = 0; t < n; t += kRowsInABlock) {
@@ -209,7 +204,7 @@ class Gaussians {
         for (std::int64_t a = 0; a < d_; ++a)
           for (std::int64_t b = 0; b <= a; ++b) *next++ = z(a, i) * z(b, i);
       }
-      products.noalias() = features * Shares(share + t * k_, some, k_);
+      products.noalias() = features * Shares(share + t * stride, some, k_, Eigen::OuterStride<>(stride));
       for (std::int64_t i = 0; i < products.size(); ++i) sums[i] += static_cast<double>(products.data()[i]);
     }
   }
@@ -257,11 +252,11 @@ double step(const Context& context, const SequenceBatch<T>& batch, const Sequenc
       const std::int64_t begin = (done + c) * chunk, end = std::min(batch.n_sequences, begin + chunk);
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t first = batch.start[i], n = batch.start[i + 1] - first;
-        chain.resize(n, k);
-        emissions.densities(first, n, chain.log_density.data());
+        chain.make_room(n, k, weights.stride);
+        emissions.densities(first, n, chain.log_density.data(), weights.stride);
         totals[size(c)] += expect(p, weights, n, chain, sums.data() + k);
         for (std::int64_t s = 0; s < k; ++s) sums[size(s)] += static_cast<double>(chain.share[size(s)]);
-        emissions.add(first, n, chain.share.data(), sums.data() + k * (1 + k));
+        emissions.add(first, n, chain.share.data(), weights.stride, sums.data() + k * (1 + k));
       }
     });
     for (std::int64_t c = 0; c < now; ++c) {
@@ -286,13 +281,13 @@ double local_step(const Context& context, const SequenceBatch<T>& batch, const S
 }
 
 template <class T>
-constexpr SequenceOps<T> table{.local_step = local_step<T>};
+constexpr SequenceOps<T> ops{.local_step = local_step<T>};
 
 }  // namespace
 
 template <class T>
 const SequenceOps<T>& cpu_sequence_ops() {
-  return table<T>;
+  return ops<T>;
 }
 template const SequenceOps<float>& cpu_sequence_ops<float>();
 template const SequenceOps<double>& cpu_sequence_ops<double>();

@@ -80,6 +80,16 @@ TEST_F(HmmCli, FitsSymbolsAndArrays) {
   EXPECT_EQ(n_lines(velbo({"hmm", "predict", model_, "--data", folder_.file("only.npy")}).out), 7);
 }
 
+TEST_F(HmmCli, TheScalarAndTheDeviceAreThoseAskedFor) {
+  const RunResult fit = velbo({"hmm", "fit", "--data", data_, "--columns", "x,y", "--sequence", "track", "--scalar",
+                               "float", "--device", "cpu", "--json", "-", "--quiet"});
+  EXPECT_EQ(fit.status, 0) << fit.err;
+  const nlohmann::json json = nlohmann::json::parse(fit.out)["fit"];
+  EXPECT_EQ(json["scalar"], "float");
+  EXPECT_EQ(json["device"], "cpu");
+  EXPECT_EQ(json["device_reason"], "asked for");
+}
+
 TEST_F(HmmCli, ALimitIsNotSuccessAndCanBeGoneOnFrom) {
   const std::vector<std::string> command = {"hmm", "fit",      "--data", data_,    "--columns", "x",      "--starts",
                                             "1",   "--states", "3",      "--json", "-",         "--quiet"};
@@ -104,6 +114,8 @@ TEST_F(HmmCli, MistakesAreNamed) {
   };
   EXPECT_NE(error({"hmm", "fit"}).find("--data is missing"), std::string::npos);
   EXPECT_NE(error({"hmm", "fit", "--data", data_, "--stats", "3"}).find("--stats"), std::string::npos);
+  EXPECT_NE(error({"hmm", "fit", "--data", data_, "--device", "cuda:99"}).find("device cuda:99 is not usable"),
+            std::string::npos);
   EXPECT_NE(error({"hmm", "fit", "--data", data_, "--columns", "word"}).find("holds text"), std::string::npos);
   EXPECT_NE(error({"hmm", "fit", "--data", data_, "--columns", "z"}).find("no column"), std::string::npos);
   EXPECT_NE(error({"hmm", "fit", "--data", data_, "--columns", "x,,y"}).find("names with commas"), std::string::npos);

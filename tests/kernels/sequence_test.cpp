@@ -145,7 +145,7 @@ TYPED_TEST_SUITE(Sequences, Scalars);
 // More sequences than blocks.
 TYPED_TEST(Sequences, ChainsAreThoseOfPlainRecursions) {
   const Launch launch = few_blocks();
-  for (const std::int64_t k : {1, 3, 33}) {
+  for (const std::int64_t k : {1, 3, 6, 33}) {
     std::vector<std::int64_t> lengths = {1, 2, 40, 3, 5};
     for (int i = 0; k == 1 && i < 70; ++i) lengths.push_back(i % 7 + 1);
     expect_plain(Chain<TypeParam>(k, lengths), launch);
@@ -271,50 +271,127 @@ TYPED_TEST(Sequences, SumsOfListedRows) {
     }
 }
 
-// The whole step in slabs of one sequence, of a few, and of all: the same sums, which the same step on the host has too (tests/ops).
-TYPED_TEST(Sequences, SlabsAddUpToTheWhole) {
-  using T = TypeParam;
-  constexpr std::int64_t k = 3, d = 2, n = 30;
-  const std::vector<std::int64_t> start = {2, 5, 6, 14, 15, 30};
-  std::mt19937 engine(8);
-  std::normal_distribution<double> normal;
-  std::vector<T> x(size(n * kLanes<T>), T(0));
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j < d; ++j) x[size(i * kLanes<T> + j)] = static_cast<T>(normal(engine));
-  const std::vector<double> log_initial = {-1, -2, -1.5}, constant = {0.5, 0, -0.5};
-  std::vector<double> log_transition, whitening, shift;
-  for (int i = 0; i < 9; ++i) log_transition.push_back(normal(engine));
-  for (int i = 0; i < 12; ++i) whitening.push_back(1 + 0.25 * normal(engine));
-  for (int i = 0; i < 6; ++i) shift.push_back(normal(engine));
-  SequenceParameters p;
-  p.n_states = k;
-  p.log_initial = log_initial.data();
-  p.log_transition = log_transition.data();
-  p.n_columns = d;
-  p.constant = constant.data();
-  p.whitening = whitening.data();
-  p.shift = shift.data();
-  const simt::DeviceArray<T> there(x);
-  SequenceBatch<T> batch;
-  batch.n_sequences = 5;
-  batch.start = start.data();
-  batch.rows.x = there.data();
-  batch.rows.element = sizeof(T) == sizeof(float) ? Element::float32 : Element::float64;
-  batch.rows.stride = kLanes<T>;
-  batch.rows.n_features = d;
-  batch.rows.n_rows = n;
-  const auto step = [&](std::int64_t most_rows) {
-    std::vector<double> out(k * (1 + k + 6) + 1, 0.0);
-    out.back() = sequence_step(few_blocks(), batch, p, {out.data(), out.data() + k, out.data() + k * (1 + k)},
+// Numbers or symbols of five sequences, rows 2 to 29 of the data; the last asks for a state that steps do not lead to in T's range.
+template <class T>
+struct Whole {
+  static constexpr std::int64_t k = 3, d = 2, v = 4, n = 30;
+  std::vector<std::int64_t> start = {2, 5, 6, 14, 15, 30}, by_symbol, symbol_start{0};
+  std::vector<double> log_initial = {-1, -2, -1.5}, constant = {0.5, 0, -0.5}, log_transition, whitening, shift,
+                      log_symbol;
+  std::vector<T> x;  // [n, kLanes<T>]
+  std::vector<std::int32_t> symbol;
+
+  Whole() : x(size(n * kLanes<T>), T(0)) {
+    std::mt19937 engine(8);
+    const auto number = [&] { return 0.0625 * static_cast<double>(static_cast<int>(engine() % 65) - 32); };
+    for (std::int64_t i = 0; i < n; ++i)
+      for (std::int64_t j = 0; j < d; ++j) x[size(i * kLanes<T> + j)] = static_cast<T>(number());
+    for (std::int64_t i = 0; i < n; ++i) symbol.push_back(static_cast<std::int32_t>(i < 15 ? i * i % 3 : i % 4));
+    for (int i = 0; i < 9; ++i) log_transition.push_back(number());
+    log_transition[2] = log_transition[5] = sizeof(T) == sizeof(float) ? -150 : -1500;
+    log_initial[2] = -2000;
+    for (int i = 0; i < 12; ++i) whitening.push_back(i % 4 == 1 ? std::nan("") : 1 + number() / 4);
+    for (int i = 0; i < 6; ++i) shift.push_back(number());
+    for (std::int64_t i = 0; i < k * v; ++i) log_symbol.push_back(number());
+    for (std::int64_t i = 0; i < k; ++i)
+      log_symbol[size(i * v + 3)] = i == 2 ? 0 : -2000;  // symbol 3: state 2, and no other
+    for (std::int32_t of = 0; of < v; ++of) {
+      for (std::int64_t i = 0; i < n; ++i)
+        if (symbol[size(i)] == of) by_symbol.push_back(i);
+      symbol_start.push_back(static_cast<std::int64_t>(by_symbol.size()));
+    }
+  }
+  [[nodiscard]] static std::size_t width(bool symbols) { return symbols ? v : 1 + d + d * (d + 1) / 2; }
+
+  [[nodiscard]] long double log_density(std::int64_t row, std::size_t state, bool symbols) const {
+    if (symbols) return log_symbol[state * v + size(symbol[size(row)])];
+    long double squares = 0;
+    for (std::size_t a = 0; a < d; ++a) {
+      long double white = shift[state * d + a];
+      for (std::size_t b = 0; b <= a; ++b)
+        white += whitening[(state * d + a) * d + b] * static_cast<long double>(x[size(row * kLanes<T>) + b]);
+      squares += white * white;
+    }
+    return constant[state] - squares / 2;
+  }
+  // Initial, steps, emissions, total.
+  [[nodiscard]] Numbers plain(bool symbols) const {
+    Numbers out(k * (1 + k + width(symbols)) + 1);
+    for (std::size_t s = 0; s + 1 < start.size(); ++s) {
+      Numbers emission;
+      for (std::int64_t row = start[s]; row < start[s + 1]; ++row)
+        for (std::size_t i = 0; i < k; ++i) emission.push_back(log_density(row, i, symbols));
+      const PlainChain chain = test::plain_chain({log_initial.begin(), log_initial.end()},
+                                                 {log_transition.begin(), log_transition.end()}, emission);
+      out.back() += chain.log_total;
+      for (std::size_t i = 0; i < k; ++i) out[i] += chain.state[i];
+      for (std::size_t i = 0; i < k * k; ++i) out[k + i] += chain.transition[i];
+      for (std::size_t at = 0; at < chain.state.size(); ++at) {
+        const std::size_t row = size(start[s]) + at / k;
+        long double* next = out.data() + k * (1 + k) + at % k * width(symbols);
+        if (symbols) {
+          next[symbol[row]] += chain.state[at];
+          continue;
+        }
+        const T* const z = x.data() + row * kLanes<T>;
+        *next++ += chain.state[at];
+        for (std::size_t a = 0; a < d; ++a) *next++ += chain.state[at] * z[a];
+        for (std::size_t a = 0; a < d; ++a)
+          for (std::size_t b = 0; b <= a; ++b) *next++ += chain.state[at] * z[a] * z[b];
+      }
+    }
+    return out;
+  }
+  [[nodiscard]] std::vector<double> step(bool symbols, std::int64_t most_rows) const {
+    const simt::DeviceArray<T> rows(x);
+    const simt::DeviceArray<std::int32_t> symbols_there(symbol);
+    const simt::DeviceArray<std::int64_t> by_symbol_there(by_symbol);
+    SequenceParameters p;
+    p.n_states = k;
+    p.log_initial = log_initial.data();
+    p.log_transition = log_transition.data();
+    p.n_columns = d;
+    p.constant = constant.data();
+    p.whitening = whitening.data();
+    p.shift = shift.data();
+    p.n_symbols = v;
+    p.log_symbol = log_symbol.data();
+    SequenceBatch<T> batch;
+    batch.n_sequences = 5;
+    batch.start = start.data();
+    batch.rows.x = rows.data();
+    batch.rows.element = sizeof(T) == sizeof(float) ? Element::float32 : Element::float64;
+    batch.rows.stride = kLanes<T>;
+    batch.rows.n_features = d;
+    batch.rows.n_rows = n;
+    if (symbols) {
+      batch.symbol = symbols_there.data();
+      batch.by_symbol = by_symbol_there.data();
+      batch.by_symbol_host = by_symbol.data();
+      batch.symbol_start = symbol_start.data();
+    }
+    Launch launch = few_blocks();
+    if (most_rows == 9) launch.shared_bytes = 256;  // transitions where they lie
+    std::vector<double> out(k * (1 + k + width(symbols)) + 1, 0.0);
+    out.back() = sequence_step(launch, batch, p, {out.data(), out.data() + k, out.data() + k * (1 + k)},
                                most_rows * ChainRows<T>::bytes_of_a_row(k));
     return out;
-  };
-  const std::vector<double> whole = step(28), few = step(9), one = step(0);
-  EXPECT_NEAR(whole[0] + whole[1] + whole[2], 5, 1e-5);
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    EXPECT_NEAR(few[i], whole[i], sizeof(T) == sizeof(float) ? 1e-4 : 1e-12) << i;
-    EXPECT_NEAR(one[i], whole[i], sizeof(T) == sizeof(float) ? 1e-4 : 1e-12) << i;
   }
+};
+
+// In slabs of one sequence, of a few, and of all.
+TYPED_TEST(Sequences, TheWholeStepIsThatOfPlainSums) {
+  const Whole<TypeParam> whole;
+  for (const bool symbols : {false, true})
+    for (const std::int64_t most_rows : {0, 9, 28}) {
+      const Numbers expected = whole.plain(symbols);
+      const std::vector<double> found = whole.step(symbols, most_rows);
+      for (std::size_t i = 0; i < found.size(); ++i)
+        EXPECT_NEAR(
+            found[i], expected[i],
+            (sizeof(TypeParam) == sizeof(float) ? 3e-5 : 1e-12) * (1 + std::abs(static_cast<double>(expected[i]))))
+            << i << (symbols ? " of symbols, " : " of numbers, ") << most_rows;
+    }
 }
 
 }  // namespace

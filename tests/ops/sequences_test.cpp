@@ -220,7 +220,23 @@ TYPED_TEST(SequenceOpsTest, PathsThatScalingLoses) {
   p.log_transition = {0, rare, rare, 0};
   p.log_symbol = {0, 0, -3, 0.8 * -rare, -1, -2};
   expect_plain<TypeParam>(p, this->kTolerance);
-  // The sum of a row is fine here, with the right path missing from it.
+  // The other path is all but one in 150, though a row of it is too small for T; what is left has sums and rests that T holds.
+  const double far = sizeof(TypeParam) == sizeof(float) ? 90 : 710,
+               back = sizeof(TypeParam) == sizeof(float) ? 85 : 705;
+  p.log_initial = {0, 0};
+  p.log_symbol = {0, 0, 0, -far, back, 0};
+  std::fill(p.symbol.begin(), p.symbol.end(), 2);
+  p.symbol[4] = 0;  // a sequence of two rows
+  p.symbol[5] = 1;
+  expect_plain<TypeParam>(p, this->kTolerance);
+}
+
+TYPED_TEST(SequenceOpsTest, PathsThatOverflow) {
+  Problem p(2, 1, 1, 3);
+  p.gaussian = false;
+  const double rare = sizeof(TypeParam) == sizeof(float) ? -120 : -900;
+  p.log_initial = {0, rare};
+  p.log_transition = {0, rare, rare, 0};
   p.log_symbol = {0, 0, -3, 0.3 * -rare, 0.2, 0.1};
   expect_plain<TypeParam>(p, this->kTolerance);
 }

@@ -66,7 +66,7 @@ TESTS = {
     "device_topics.cuh": ["library:topics_device_test:*", "library:topics_step_test:*"],
     "sequence_chain.cuh": ["sequence"],
     "sequence_rows.cuh": ["sequence"],
-    "sequence_passes.cuh": ["sequence", "library:ops_sequences_test:*"],
+    "sequence_passes.cuh": ["sequence"],
 }
 # A mutant may wait for ever.  Of each that runs at once:
 SECONDS = 300
