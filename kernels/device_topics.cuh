@@ -19,7 +19,7 @@ constexpr std::int64_t topic_stride(std::int64_t n_topics) {
 }
 
 template <class T, class Runtime>
-constexpr internal::DeviceTopicOps<T> device_topics{
+constexpr internal::DeviceTopics<T> device_topics{
     .stride = [](std::int64_t n_topics) { return topic_stride<T>(n_topics); },
     .expectations =
         [](int device, const internal::TopicGlobals* globals, T* topics, double* shift,
@@ -52,7 +52,7 @@ constexpr internal::DeviceTopicOps<T> device_topics{
         },
 };
 
-extern const internal::DeviceTopicOps<float> topics_float;
-extern const internal::DeviceTopicOps<double> topics_double;
+extern const internal::DeviceTopics<float> topics_float;
+extern const internal::DeviceTopics<double> topics_double;
 
 }  // namespace velbo::kernels

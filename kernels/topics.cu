@@ -4,7 +4,7 @@
 
 namespace velbo::kernels {
 
-const internal::DeviceTopicOps<float> topics_float = device_topics<float, CudaDevice>;
-const internal::DeviceTopicOps<double> topics_double = device_topics<double, CudaDevice>;
+const internal::DeviceTopics<float> topics_float = device_topics<float, CudaDevice>;
+const internal::DeviceTopics<double> topics_double = device_topics<double, CudaDevice>;
 
 }  // namespace velbo::kernels

@@ -66,7 +66,7 @@ typedef struct VelboCudaPlugin {
   // velbo::internal::DeviceMixtures<float> and <double> (backend/device_mixtures.h).
   const void* mixtures_float;
   const void* mixtures_double;
-  // Topic models: velbo::internal::DeviceTopicOps<float> and <double> (backend/device_topics.h).
+  // Topic models: velbo::internal::DeviceTopics<float> and <double> (backend/device_topics.h).
   const void* topics_float;
   const void* topics_double;
   // velbo::internal::DeviceSequences<float> and <double> (backend/device_sequences.h).

@@ -9,10 +9,9 @@ namespace {
 
 // Called with contexts of CUDA devices alone, which there are none of without a plugin.
 template <class T>
-const DeviceTopicOps<T>& plugin_ops() {
+const DeviceTopics<T>& plugin_ops() {
   const VelboCudaPlugin& plugin = *cuda_plugin().table;
-  return *static_cast<const DeviceTopicOps<T>*>(sizeof(T) == sizeof(float) ? plugin.topics_float
-                                                                           : plugin.topics_double);
+  return *static_cast<const DeviceTopics<T>*>(sizeof(T) == sizeof(float) ? plugin.topics_float : plugin.topics_double);
 }
 
 template <class T>

@@ -9,7 +9,7 @@
 namespace velbo::internal {
 
 template <class T>
-struct DeviceTopicOps {
+struct DeviceTopics {
   std::int64_t (*stride)(std::int64_t n_topics);
   int (*expectations)(int device, const TopicGlobals* globals, T* topics, double* shift, const TopicSums* sums);
   int (*expected_log_sum)(int device, const TopicGlobals* globals, const double* total, const double* other,

@@ -84,8 +84,6 @@ Identity identity_of(const PreparedMixture& mixture, const RowsOfFit& rows, std:
           {"covariance", std::string(name(mixture.prior.layout.kind))},
           {"weights_prior", std::string(name(mixture.prior.weights))},
           {"merges", merges ? "yes" : "no"},
-          {"device",
-           rows.context.device().kind == DeviceKind::cpu ? "cpu" : "cuda"},  // where sums have orders of their own
           {"data, priors and start", fmt::format("{:08x}", crc)}};
 }
 

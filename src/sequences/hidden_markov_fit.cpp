@@ -91,10 +91,10 @@ HiddenMarkov fit_hidden_markov(const Sequences& x, const HiddenMarkovOptions& op
   const Context context(options.fit.device.value_or(Device{}), options.fit.threads);
   HiddenMarkovModel model(x, prior, context, fit_options.scalar);
   const Identity identity = {{"model", "hidden Markov"},
-                       {"emissions", std::string(name(x.kind()))},
-                       {"rows", std::to_string(x.n_rows())},
-                       {"sequences", std::to_string(x.n_sequences())},
-                       {"states", std::to_string(options.n_states)}};
+                             {"emissions", std::string(name(x.kind()))},
+                             {"rows", std::to_string(x.n_rows())},
+                             {"sequences", std::to_string(x.n_sequences())},
+                             {"states", std::to_string(options.n_states)}};
   const Key key = fold_in(make_key(options.fit.seed, Purpose::sample), 0);
   std::vector<double> best;
   ConjugateRun run;

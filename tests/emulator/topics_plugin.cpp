@@ -4,7 +4,7 @@
 
 namespace velbo::kernels {
 
-const internal::DeviceTopicOps<float> topics_float = device_topics<float, Emulator>;
-const internal::DeviceTopicOps<double> topics_double = device_topics<double, Emulator>;
+const internal::DeviceTopics<float> topics_float = device_topics<float, Emulator>;
+const internal::DeviceTopics<double> topics_double = device_topics<double, Emulator>;
 
 }  // namespace velbo::kernels
