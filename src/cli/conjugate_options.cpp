@@ -48,14 +48,7 @@ void add_conjugate_options(CLI::App& command, ConjugateArguments& a, const std::
   add_number(command, "--forgetting", fit.forgetting, "Above 0.5, at most 1 [0.7]");
   add_text(command, "--scalar", "NAME", "Of arithmetic by " + unit + ": float, double or auto [auto]",
            [&fit](const std::string& text) { fit.scalar = parse_scalar(text); });
-  add_text(command, "--device", "NAME", "auto, cpu, cuda or cuda:N [auto: cpu]", [&fit](const std::string& text) {
-    if (text == "auto") {
-      fit.device.reset();
-      return;
-    }
-    fit.device = parse_device(text);
-    require_usable(*fit.device);
-  });
+  add_device(command, fit.device);
   add_whole(command, "--threads", a.threads, 0, "0: as many as there are processors [0]", 4096);
   add_seed(command, fit.seed);
   command.option_defaults()->group("Long fits");

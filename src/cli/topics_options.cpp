@@ -54,8 +54,6 @@ void add_topics_fit_options(CLI::App& command, TopicsArguments& a) {
   add_text(command, "--unknown-words", "WHAT", "Of --update: error, leave_out or grow (the vocabulary) [error]",
            [&a](const std::string& text) { a.use.unknown_words = parse_unknown_words(text); });
   add_conjugate_options(command, a.fit, "documents", "Documents a step [svi: 1024; memoized: a tenth of all]");
-  command.option_defaults()->group("Method");
-  add_device(command, a.fit.options.device);
   command.option_defaults()->group("Start and local steps");
   add_start_options(command, a);
   command.option_defaults()->group("Output");
