@@ -292,6 +292,11 @@ struct Whole {
     log_initial[2] = -2000;
     for (int i = 0; i < 12; ++i) whitening.push_back(i % 4 == 1 ? std::nan("") : 1 + number() / 4);
     for (int i = 0; i < 6; ++i) shift.push_back(number());
+    // Row 20 is where state 2 has its mean, and is thousands of nats from the others'.
+    x[20 * kLanes<T>] = T(200);
+    x[20 * kLanes<T> + 1] = T(0);
+    shift[4] = -200 * whitening[8];
+    shift[5] = -200 * whitening[10];
     for (std::int64_t i = 0; i < k * v; ++i) log_symbol.push_back(number());
     for (std::int64_t i = 0; i < k; ++i)
       log_symbol[size(i * v + 3)] = i == 2 ? 0 : -2000;  // symbol 3: state 2, and no other
