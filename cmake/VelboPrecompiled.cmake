@@ -1,7 +1,7 @@
 # Headers that take most of a file's time to compile, compiled once: a build from nothing takes two thirds of the time.
 # ccache and precompiled headers do not go together, so only builds that find nothing in a cache want this (./dev does where CI=true);
 # and a file that forgets an #include is noticed by builds without it.
-option(VELBO_PRECOMPILED_HEADERS "Compile Eigen, GoogleTest, fmt, nlohmann's JSON and CLI11 once" OFF)
+option(VELBO_PRECOMPILED_HEADERS "Compile Eigen, GoogleTest, fmt and CLI11 once" OFF)
 
 # What GCC 12 thinks of the code of std::string and Eigen is silenced elsewhere because that is in a system's header, which it forgets
 # of precompiled ones.
