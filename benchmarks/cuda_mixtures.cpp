@@ -11,25 +11,14 @@
 #include <vector>
 
 #include "backend/mixture_ops.h"
+#include "cuda_benchmark.h"
 #include "cuda_ceilings.h"
-#include "velbo/device.h"
-#include "velbo/error.h"
 #include "velbo/random.h"
 
 namespace velbo::internal {
 namespace {
 
-constexpr Device kDevice{DeviceKind::cuda, 0};
 constexpr std::int64_t kCheckedRows = 5000;
-
-std::string why_no_device() {
-  try {
-    require_usable(kDevice);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 template <class T>
 std::vector<T> normals(std::int64_t n, std::uint64_t seed, double scale = 1) {
@@ -91,11 +80,7 @@ bool agrees_with_cpu(const Mixture& mixture, const Context& context, const Mixtu
 
 template <MixtureForm kForm>
 void local_step(benchmark::State& state) {
-  const std::string reason = why_no_device();
-  if (!reason.empty()) {
-    state.SkipWithError(reason.c_str());
-    return;
-  }
+  if (!has_device(state)) return;
   const Mixture mixture(state.range(0), state.range(1), state.range(2), kForm);
   const Context context(kDevice);
   MixtureRows rows = mixture.rows();

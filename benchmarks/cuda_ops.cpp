@@ -9,24 +9,14 @@
 #include <vector>
 
 #include "backend/cuda_ops.h"
+#include "cuda_benchmark.h"
 #include "cuda_ceilings.h"
 #include "velbo/array.h"
-#include "velbo/error.h"
 
 namespace velbo::internal {
 namespace {
 
-constexpr Device kDevice{DeviceKind::cuda, 0};
 constexpr std::int64_t kCheckedRows = 20000;
-
-std::string why_no_device() {
-  try {
-    require_usable(kDevice);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 // Rows of a logistic regression in device memory; the first of them in host memory too.
 struct DeviceData {
@@ -115,11 +105,7 @@ void measure(benchmark::State& state, double flops, double bytes, const DeviceDa
 // Skips, with the reason, where there is no device; else data of N = range(0), D = range(1), B = range(2).
 template <class Use>
 void with_data(benchmark::State& state, const Use& use) {
-  const std::string reason = why_no_device();
-  if (!reason.empty()) {
-    state.SkipWithError(reason.c_str());
-    return;
-  }
+  if (!has_device(state)) return;
   const DeviceData data(state.range(0), state.range(1), state.range(2));
   const auto numbers = static_cast<double>(data.rows.n_rows * data.rows.n_features);
   use(data, numbers);

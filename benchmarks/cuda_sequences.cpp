@@ -8,26 +8,15 @@
 #include <cmath>
 #include <vector>
 
+#include "cuda_benchmark.h"
 #include "cuda_ceilings.h"
 #include "sequences/hidden_markov_model.h"
-#include "velbo/device.h"
-#include "velbo/error.h"
 #include "velbo/random.h"
 
 namespace velbo::internal {
 namespace {
 
-constexpr Device kDevice{DeviceKind::cuda, 0};
 constexpr std::int64_t kColumns = 8, kSymbols = 100, kChecked = 4;
-
-std::string why_no_device() {
-  try {
-    require_usable(kDevice);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 Sequences make_sequences(EmissionKind kind, std::int64_t n_sequences, std::int64_t length) {
   const std::int64_t n = n_sequences * length;
@@ -44,11 +33,7 @@ Sequences make_sequences(EmissionKind kind, std::int64_t n_sequences, std::int64
 
 template <EmissionKind kKind>
 void local_step(benchmark::State& state) {
-  const std::string reason = why_no_device();
-  if (!reason.empty()) {
-    state.SkipWithError(reason.c_str());
-    return;
-  }
+  if (!has_device(state)) return;
   const std::int64_t sequences = state.range(0), length = state.range(1), k = state.range(2);
   const Sequences x = make_sequences(kKind, sequences, length);
   HiddenMarkovPrior prior{.kind = kKind, .n_states = k, .width = x.width(), .sticky = 5};

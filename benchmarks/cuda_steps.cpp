@@ -7,16 +7,15 @@
 #include <vector>
 
 #include "backend/devices.h"
+#include "cuda_benchmark.h"
 #include "engines/step_runner.h"
 #include "models/glm_data.h"
 #include "objectives/elbo_gradient.h"
-#include "velbo/error.h"
 #include "velbo/glm.h"
 
 namespace velbo::internal {
 namespace {
 
-constexpr Device kDevice{DeviceKind::cuda, 0};
 constexpr std::int64_t kRows = 1000000, kBatch = 4096, kDraws = 8, kSteps = 1000;
 
 Glm simulated(std::int64_t d) {
@@ -31,12 +30,7 @@ Glm simulated(std::int64_t d) {
 
 // d, family (0: mean field, 1: full rank), estimator and repetition as their enumerations count.
 void steps(benchmark::State& state) {
-  try {
-    require_usable(kDevice);
-  } catch (const Error& error) {
-    state.SkipWithError(error.what());
-    return;
-  }
+  if (!has_device(state)) return;
   const std::int64_t d = state.range(0);
   const FamilyKind family = state.range(1) == 0 ? FamilyKind::mean_field : FamilyKind::full_rank;
   const auto estimator = static_cast<Estimator>(state.range(2));

@@ -6,15 +6,14 @@
 #include <cmath>
 #include <vector>
 
+#include "cuda_benchmark.h"
 #include "cuda_ceilings.h"
 #include "topics/topic_step.h"
-#include "velbo/error.h"
 #include "velbo/random.h"
 
 namespace velbo::internal {
 namespace {
 
-constexpr Device kDevice{DeviceKind::cuda, 0};
 constexpr std::int64_t kDocuments = 16384, kVocabulary = 5000, kWords = 80;  // distinct words of a document
 constexpr std::int32_t kIterations = 30;
 
@@ -51,12 +50,7 @@ CorpusStore documents() {
 // K.  The tolerance is never reached, so that every document takes as many iterations.
 template <class T>
 void local_step(benchmark::State& state) {
-  try {
-    require_usable(kDevice);
-  } catch (const Error& error) {
-    state.SkipWithError(error.what());
-    return;
-  }
+  if (!has_device(state)) return;
   const std::int64_t n_topics = state.range(0);
   const CorpusStore corpus = documents();
   std::vector<double> start(size_of(kVocabulary * n_topics));
