@@ -1,7 +1,10 @@
-// What benchmarks of a CUDA device share: the device, and a skip that says why it cannot be used.
+// What benchmarks of a CUDA device share: the device, a skip that says why it cannot be used, and how runs are timed.
 #pragma once
 #include <benchmark/benchmark.h>
 
+#include <chrono>
+
+#include "cuda_ceilings.h"
 #include "velbo/device.h"
 #include "velbo/error.h"
 
@@ -18,6 +21,22 @@ inline bool has_device(benchmark::State& state) {
     return false;
   }
   return true;
+}
+
+// Times run() by events on the calling thread's stream, with the caches flushed before each if so wished; wall_us is what the caller waits.
+template <class Run>
+void time_runs(benchmark::State& state, bool flushed, const Run& run) {
+  CudaTimer timer(kDevice.index);
+  double wall = 0;
+  for (auto _ : state) {
+    if (flushed) flush_cuda_cache(kDevice.index);
+    const auto start = std::chrono::steady_clock::now();
+    timer.start();
+    run();
+    state.SetIterationTime(timer.stop());
+    wall += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  state.counters["wall_us"] = 1e6 * wall / static_cast<double>(state.iterations());
 }
 
 }  // namespace velbo::internal

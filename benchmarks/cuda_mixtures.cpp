@@ -5,7 +5,6 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <vector>
@@ -90,17 +89,7 @@ void local_step(benchmark::State& state) {
     state.SkipWithError("the device's answer is not the CPU's");
     return;
   }
-  CudaTimer timer(0);
-  double wall = 0;
-  for (auto _ : state) {
-    flush_cuda_cache(0);
-    const auto start = std::chrono::steady_clock::now();
-    timer.start();
-    benchmark::DoNotOptimize(mixture.step(context, rows, mixture.n));
-    state.SetIterationTime(timer.stop());
-    wall += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
-  state.counters["wall_us"] = 1e6 * wall / static_cast<double>(state.iterations());
+  time_runs(state, true, [&] { benchmark::DoNotOptimize(mixture.step(context, rows, mixture.n)); });
   // Of a row and component: densities by a triangle or by scales, sums of 1, z and squares; what exponentials take is not counted.
   const auto d = static_cast<double>(mixture.d), k = static_cast<double>(mixture.k), n = static_cast<double>(mixture.n);
   const double densities = kForm == MixtureForm::full ? d * (d + 1) + 2 * d : 4 * d;

@@ -4,7 +4,6 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <vector>
 
@@ -81,17 +80,7 @@ void measure(benchmark::State& state, double flops, double bytes, const DeviceDa
     return;
   }
   const Context context(kDevice);
-  CudaTimer timer(0);
-  double wall = 0;
-  for (auto _ : state) {
-    flush_cuda_cache(0);
-    const auto start = std::chrono::steady_clock::now();
-    timer.start();
-    benchmark::DoNotOptimize(run(context, data.rows));
-    state.SetIterationTime(timer.stop());
-    wall += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
-  state.counters["wall_us"] = 1e6 * wall / static_cast<double>(state.iterations());
+  time_runs(state, true, [&] { benchmark::DoNotOptimize(run(context, data.rows)); });
   const CudaCeilings& at_best = cuda_ceilings(0);
   using benchmark::Counter;
   const double floor = std::max(flops / at_best.fma_flops, bytes / at_best.copy_bytes);

@@ -4,7 +4,6 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <vector>
 
@@ -61,16 +60,7 @@ void local_step(benchmark::State& state) {
     state.SkipWithError("the device's answer is not the CPU's");
     return;
   }
-  CudaTimer timer(0);
-  double wall = 0;
-  for (auto _ : state) {
-    const auto begin = std::chrono::steady_clock::now();
-    timer.start();
-    benchmark::DoNotOptimize(step(there, sequences));
-    state.SetIterationTime(timer.stop());
-    wall += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  }
-  state.counters["wall_us"] = 1e6 * wall / static_cast<double>(state.iterations());
+  time_runs(state, false, [&] { benchmark::DoNotOptimize(step(there, sequences)); });
   state.counters["rows/s"] =
       benchmark::Counter(static_cast<double>(sequences * length), benchmark::Counter::kIsIterationInvariantRate);
 }

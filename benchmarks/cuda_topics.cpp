@@ -84,12 +84,7 @@ void local_step(benchmark::State& state) {
     return;
   }
   run(device, found, kDocuments);  // documents have come to stay
-  CudaTimer timer(kDevice.index);
-  for (auto _ : state) {
-    timer.start();
-    run(device, found, kDocuments);
-    state.SetIterationTime(timer.stop());
-  }
+  time_runs(state, false, [&] { run(device, found, kDocuments); });
   const double word_iterations = static_cast<double>(corpus.n_entries) * kIterations;
   // What both products of an iteration need, and the bytes that come and go once: rows of topics, entries, places, theta, statistics.
   const double flops = 4 * word_iterations * static_cast<double>(n_topics);
